@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: EUPL-1.2
+// One function per command: flags in, a summary out, the exit code back. Throws lem::Error.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lem::cli {
+
+using Arguments = std::vector<std::string>;
+
+int Adapter(const Arguments& arguments);
+int Chat(const Arguments& arguments);
+int Convert(const Arguments& arguments);
+int Doctor(const Arguments& arguments);
+int Fuse(const Arguments& arguments);
+int Generate(const Arguments& arguments);
+int Perplexity(const Arguments& arguments);
+int Pull(const Arguments& arguments);
+int Tokenize(const Arguments& arguments);
+int Train(const Arguments& arguments);
+
+}  // namespace lem::cli
