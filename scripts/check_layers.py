@@ -18,7 +18,7 @@ USES = {
     "model": ["base", "tensor", "backend", "formats", "ops"],
     "pipelines": ["base", "tensor", "stats", "formats", "tokenizer", "judge", "lek", "backend",
                   "ops", "model"],
-    "cli": ["base", "pipelines"],
+    "cli": ["base", "formats", "pipelines"],  # formats: for --json
 }
 # Pipelines are commands; the files beside their folders are what they share.
 PRINTS = re.compile(r"\bstd::(cout|cerr)\b|\bv?printf\s*\(|\bputs\s*\(|\bstd::exit\s*\(|[^_.\w]exit\s*\(")
