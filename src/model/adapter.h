@@ -33,9 +33,9 @@ struct AdapterShape {
 struct AdapterModule {
   int layer = 0;
   Projection projection = Projection::kQ;
-  Mat down;       // (rank, in): lora_a transposed
-  Mat up;         // (out, rank): lora_b transposed
-  Vec magnitude;  // (out), DoRA only
+  Mat down{};       // (rank, in): lora_a transposed
+  Mat up{};         // (out, rank): lora_b transposed
+  Vec magnitude{};  // (out), DoRA only
 };
 
 // Full fine-tuning: a float32 master copy of a tensor of the last num_layers blocks.
@@ -45,7 +45,7 @@ struct TrainedTensor {
   Projection projection = Projection::kQ;  // unless is_norm
   NormSlot norm = NormSlot::kAttentionIn;
   bool is_bias = false;
-  Mat value;  // norms and biases: (1, n); norms hold gains (1 + w for Gemma)
+  Mat value{};  // norms and biases: (1, n); norms hold gains (1 + w for Gemma)
 };
 
 // Owns all trained numbers in one flat float32 buffer, in a fixed order, so that optimizer state,
@@ -95,6 +95,9 @@ class Adapter {
   void DeltaRow(const AdapterModule& module, int64_t row, Vec out) const;
 
  private:
+  void LayOut(const ModelConfig& config);
+  void ReadFrozen(const WeightMap& weights);
+
   AdapterShape shape_;
   std::vector<AdapterModule> modules_;
   std::vector<TrainedTensor> tensors_;

@@ -46,7 +46,8 @@ class Decoder {
   uint64_t weight_bytes() const;
 
   // Applies an adapter without fusing it; null removes it. Full-tuning adapters replace tensors.
-  // The adapter must outlive its use.
+  // The adapter must outlive its use. A DoRA adapter whose values have changed must be set again
+  // (its row norms are computed here); the training pass does so itself.
   void SetAdapter(const Adapter* adapter);
   const Adapter* adapter() const;
 

@@ -20,7 +20,9 @@ class KvCache {
           std::shared_ptr<const KvCache> prefix = nullptr);
 
   int64_t length() const { return length_; }  // positions held, prefix included
+  int64_t prefix_length() const { return prefix_length_; }
   int64_t capacity() const { return capacity_; }
+  int chunk() const { return chunk_; }
   uint64_t bytes() const;
 
   KvRing Ring(int layer) const;
@@ -31,15 +33,23 @@ class KvCache {
   // what it would need.
   bool Truncate(int64_t length);
 
+  // Takes over all positions of `other`, which has no prefix, as this empty cache's own.
+  void CopyFrom(const KvCache& other);
+
   static uint64_t BytesFor(const ModelConfig& config, Precision precision, int64_t capacity,
                            int chunk);
 
  private:
+  size_t LayerBytes(size_t layer) const;  // of its keys, or its values
+
   std::shared_ptr<const KvCache> prefix_;
   int64_t prefix_length_ = 0, length_ = 0, capacity_ = 0;
   int chunk_ = 0;
   bool bf16_ = false;
-  std::vector<std::vector<std::byte>> storage_;  // per layer: k rows, then v rows
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  std::vector<std::unique_ptr<std::byte[], Free>> storage_;  // per layer: k rows, then v rows
   std::vector<int64_t> rows_;                    // ring rows per layer
   std::vector<int> windows_;
   int kv_dim_ = 0;

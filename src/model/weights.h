@@ -48,6 +48,10 @@ class WeightMap {
   std::string prefix;  // "model." or "language_model.model." ...: where a folder's text model lives
 };
 
+// All numbers of a small tensor (norms, biases), in logical order. A bias of GGUF's llama q or k
+// arrives as a column (out, 1), because its rows are permuted as its matrix's are.
+std::vector<float> ReadVector(const StoredMatrix& stored);
+
 // Canonical Hugging Face names, prefix "model.": what we write.
 std::string HfName(Projection projection, int layer);  // "model.layers.3.self_attn.q_proj"
 std::string HfNormName(const ModelConfig& config, NormSlot slot, int layer);  // with ".weight"
