@@ -141,6 +141,28 @@ Flags& Flags::Add(const std::string& names, std::optional<std::string>& value,
   return *this;
 }
 
+Flags& Flags::AddSetting(const std::string& names, Kind kind, const std::string& key,
+                         Json& settings, const std::string& initial, const std::string& help) {
+  static constexpr const char* kValueNames[] = {"TEXT", "N", "N", ""};
+  Flag& flag = Push(names, kValueNames[static_cast<int>(kind)], help);
+  flag.is_switch = kind == Kind::kSwitch;
+  flag.initial = initial;
+  const std::string name = flag.names[0];
+  flag.read = [&settings, key, kind, name](const auto& given) {
+    switch (kind) {
+      case Kind::kText:
+        return settings.Set(key, Json(given.back()));
+      case Kind::kInteger:
+        return settings.Set(key, Json(ReadNumber<int64_t>(name, given.back())));
+      case Kind::kNumber:
+        return settings.Set(key, Json(ReadNumber<double>(name, given.back())));
+      case Kind::kSwitch:
+        return settings.Set(key, Json(true));
+    }
+  };
+  return *this;
+}
+
 Flags& Flags::AddTextBool(const std::string& names, bool& value, const std::string& help) {
   Flag& flag = Push(names, "True|False", help);
   flag.initial = value ? "True" : "False";

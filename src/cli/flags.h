@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "formats/json.h"
+
 namespace lem::cli {
 
 class Flags {
@@ -32,6 +34,12 @@ class Flags {
   Flags& Add(const std::string& names, std::optional<uint64_t>& value, const std::string& help);
   Flags& Add(const std::string& names, std::optional<float>& value, const std::string& help);
   Flags& Add(const std::string& names, std::optional<double>& value, const std::string& help);
+  // Puts the value into an object of settings under `key`, as an integer, a number, a text, or true
+  // for a switch; for commands whose flags are merged with a configuration file. `initial` is shown
+  // as the default.
+  enum class Kind : uint8_t { kText, kInteger, kNumber, kSwitch };
+  Flags& AddSetting(const std::string& names, Kind kind, const std::string& key, Json& settings,
+                    const std::string& initial, const std::string& help);
   // A text boolean, "True" or "False", as mlx-lm's --verbose takes it.
   Flags& AddTextBool(const std::string& names, bool& value, const std::string& help);
   // Accepted for compatibility, with a sentence about what it does here.
