@@ -191,20 +191,23 @@ Json Json::ParseFile(const std::string& path, const JsonLimits& limits) {
   return Parse(ReadTextFile(path), path, limits);
 }
 
-std::vector<JsonLine> ReadJsonLines(const std::string& path, bool skip_blank) {
-  const std::string text = ReadTextFile(path, size_t{1} << 32);
+std::vector<JsonLine> ParseJsonLines(std::string_view text, std::string_view where, bool skip_blank) {
   std::vector<JsonLine> lines;
   int64_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = std::string_view(text).substr(begin, end - begin);
+    const std::string_view line = text.substr(begin, end - begin);
     begin = end + 1;
     ++number;
     if (skip_blank && line.find_first_not_of(" \t\r") == line.npos) continue;
-    Source source{line, path, number};
+    Source source{line, where, number};
     lines.push_back({number, ParseSource(source, JsonLimits{})});
   }
   return lines;
+}
+
+std::vector<JsonLine> ReadJsonLines(const std::string& path, bool skip_blank) {
+  return ParseJsonLines(ReadTextFile(path, size_t{1} << 32), path, skip_blank);
 }
 
 }  // namespace lem
