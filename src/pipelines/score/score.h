@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Kept answers -> scores -> means with intervals. Nothing is generated and nobody is asked here:
-// the same folder gives the same bytes.
+// Kept answers -> scores. Nothing is generated and nobody is asked here: the same folder gives the
+// same bytes.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "pipelines/progress.h"
 #include "pipelines/run_folder.h"
-#include "pipelines/score/metrics.h"
 
 namespace lem {
 
@@ -21,24 +19,5 @@ std::vector<Score> ScoresOf(const RunFolder& run, const std::vector<std::string>
 
 // ScoresOf, kept in scores.jsonl, and the index rebuilt.
 void ScoreRun(RunFolder& run, const std::vector<std::string>& metrics, Progress& progress);
-
-// One number of a task: the mean of a metric's values over items, or an aggregate over the whole
-// task (toxigen.auroc, gsm8k.spread).
-struct Summary {
-  std::string model, task, metric;
-  std::optional<double> value;  // unset when no value is there
-  int64_t n = 0;                // items with a value (repeats are averaged within an item first)
-  int64_t missing = 0;          // items of the plan without one
-  std::optional<double> low, high;  // 95 % interval
-  std::string interval;  // "wilson", "t", "cluster-t", "bootstrap", "" when there is none
-  std::string subset;    // RunPlan::subset
-};
-// Ordered by model, task, metric in order of appearance. `scores` as ScoresOf or
-// RunFolder::scores() gives them. Aggregates come after the metrics of their task.
-std::vector<Summary> Summarise(const RunFolder& run, const std::vector<Score>& scores);
-
-// {"scores":{task:{metric:{"value","n","missing","ci95":[lo,hi]}}}}; several models:
-// {"models":{name:{task:{...}}}}.
-Json SummaryJson(const std::vector<Summary>& summaries, const RunManifest& manifest);
 
 }  // namespace lem
