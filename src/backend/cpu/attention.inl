@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: EUPL-1.2
+// Attention over blocks of 64 keys that are aligned to positions, so that a row's arithmetic does
+// not depend on the rows, chunks or sequences computed beside it. Every block gives a maximum m, a
+// sum l and an output o relative to its own maximum; blocks are merged in ascending order.
+
+static const float kLaneIndex[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+// out[d * width + i] = row i, element d.
+static void PackRow(const void* row, bool bf16, int64_t dim, int64_t width, float* out) {
+  if (bf16) {
+    const uint16_t* from = static_cast<const uint16_t*>(row);
+    for (int64_t d = 0; d < dim; ++d) out[d * width] = Widen(from[d]);
+  } else {
+    const float* from = static_cast<const float*>(row);
+    for (int64_t d = 0; d < dim; ++d) out[d * width] = from[d];
+  }
+}
+
+static void CopyRow(const void* row, bool bf16, int64_t dim, int64_t padded, float* out) {
+  if (bf16) {
+    FromBFloat16Row(static_cast<const uint16_t*>(row), dim, out);
+  } else {
+    ForLanes(dim, [=](int64_t i, int64_t lanes) {
+      Put(out, i, lanes, At(static_cast<const float*>(row), i, lanes));
+    });
+  }
+  for (int64_t d = dim; d < padded; ++d) out[d] = 0;
+}
+
+LEM_INLINE void Fill(float* p, int64_t n, float value) {
+  for (int64_t i = 0; i < n; ++i) p[i] = value;
+}
+
+LEM_INLINE const void* RowAt(const void* base, bool bf16, int64_t stride, int64_t row) {
+  return static_cast<const char*>(base) + row * stride * (bf16 ? 2 : 4);
+}
+
+// Keys transposed into two panels (dim, 32) and values as rows, for positions [block, block + 64).
+// Positions outside [begin, end) become zeros; they are masked later.
+static void LoadKeys(const AttentionTask& t, int64_t block, float* kt, float* vt) {
+  const int64_t dim = PaddedDim(t.head_dim);
+  for (int64_t j = 0; j < kKeyBlock; ++j) {
+    const int64_t p = block + j;
+    float *k_out = kt + j / 32 * 32 * dim + j % 32, *v_out = vt + j * dim;
+    if (p < t.begin || p >= t.end) {
+      for (int64_t d = 0; d < t.head_dim; ++d) k_out[d * 32] = 0;
+      Fill(v_out, dim, 0);
+      continue;
+    }
+    const KeyRing& ring = t.rings[p >= t.split];
+    const int64_t row = (p - ring.first) % ring.capacity;
+    PackRow(RowAt(ring.k, ring.k_bf16, ring.k_stride, row), ring.k_bf16, t.head_dim, 32, k_out);
+    CopyRow(RowAt(ring.v, ring.v_bf16, ring.v_stride, row), ring.v_bf16, t.head_dim, dim, v_out);
+  }
+}
+
+// s (n, 64) = a b for two panels of 32 columns.
+LEM_INLINE void Scores(const float* a, int64_t n, const float* panels, int64_t head_dim,
+                       int64_t dim, float* s) {
+  for (int half = 0; half < 2; ++half)
+    Multiply<FloatUnit>({a, n, panels + half * 32 * dim, 32, head_dim, n, 32, s + half * 32,
+                         kKeyBlock, 1.0f, false});
+}
+
+// Scaled, capped and masked scores of one row; keys [low, high] of the block are visible.
+LEM_INLINE F16x Visible(F16x z, int64_t j, int64_t low, int64_t high) {
+  const F16x index = Load(kLaneIndex) + Set(static_cast<float>(j));
+  const F16x minus = Set(-__builtin_inff());
+  z = IfGreater(Set(static_cast<float>(low)), index, minus, z);
+  return IfGreater(index, Set(static_cast<float>(high)), minus, z);
+}
+LEM_INLINE F16x Capped(F16x z, float scale, float cap) {
+  z = z * Set(scale);
+  return cap > 0 ? Set(cap) * Tanh(z / Set(cap)) : z;
+}
+
+struct BlockRange {
+  int64_t low, high;  // visible keys of the block, relative to it; empty when low > high
+};
+LEM_INLINE BlockRange RangeOf(int64_t position, int64_t window, int64_t block) {
+  const int64_t first = window > 0 && position >= window ? position - window + 1 : 0;
+  const int64_t low = first > block ? first - block : 0;
+  const int64_t high = position - block < kKeyBlock - 1 ? position - block : kKeyBlock - 1;
+  return {low, high};
+}
+
+// s becomes exp(z - m), its column in pt likewise; returns m and the sum.
+static MaxAndSum SoftmaxBlock(const AttentionTask& t, BlockRange range, float* s, float* pt) {
+  F16x z[4], top = Set(-__builtin_inff()), sum = Set(0);
+  for (int c = 0; c < 4; ++c) {
+    z[c] = Visible(Capped(Load(s + c * 16), t.scale, t.softcap), c * 16, range.low, range.high);
+    top = Max(z[c], top);
+  }
+  const float max = MaxLanes(top);
+  for (int c = 0; c < 4; ++c) {
+    const F16x p = Exp(z[c] - Set(max));
+    sum = sum + p;
+    Store(s + c * 16, p);
+  }
+  for (int64_t j = 0; j < kKeyBlock; ++j) pt[j * t.n] = s[j];
+  return {max, SumLanes(sum)};
+}
+
+// (m, l, o) <- merge with a block's (m, l, o)
+LEM_INLINE void MergeBlock(MaxAndSum block, const float* block_o, int64_t dim, float* m, float* l,
+                           float* o) {
+  const float top = block.max > *m ? block.max : *m;
+  float pair[kLanes] = {};
+  pair[0] = *m - top;
+  pair[1] = block.max - top;
+  Store(pair, Exp(Load(pair)));
+  const F16x old = Set(pair[0]), fresh = Set(pair[1]);
+  for (int64_t d = 0; d < dim; d += kLanes)
+    Store(o + d, Load(o + d) * old + Load(block_o + d) * fresh);
+  *l = *l * pair[0] + block.sum * pair[1];
+  *m = top;
+}
+
+static void AttentionRows(const AttentionTask& t) {
+  const int64_t dim = PaddedDim(t.head_dim), n = t.n;
+  float *qa = t.scratch, *kt = qa + n * dim, *vt = kt + kKeyBlock * dim, *s = vt + kKeyBlock * dim;
+  float *pt = s + n * kKeyBlock, *block_o = pt + n * kKeyBlock, *o = block_o + n * dim;
+  float *m = o + n * dim, *l = m + n;
+  for (int64_t i = 0; i < n; ++i) PackRow(t.q[i], false, t.head_dim, n, qa + i);
+  Fill(o, n * dim, 0);
+  Fill(m, n, -__builtin_inff());
+  Fill(l, n, 0);
+  for (int64_t block = t.begin / kKeyBlock * kKeyBlock; block < t.end; block += kKeyBlock) {
+    LoadKeys(t, block, kt, vt);
+    Scores(qa, n, kt, t.head_dim, dim, s);
+    MaxAndSum sums[kQueryBlock];
+    bool any[kQueryBlock];
+    for (int64_t i = 0; i < n; ++i) {
+      const BlockRange range = RangeOf(t.position[i], t.window, block);
+      any[i] = range.low <= range.high;
+      if (any[i]) {
+        sums[i] = SoftmaxBlock(t, range, s + i * kKeyBlock, pt + i);
+      } else {
+        for (int64_t j = 0; j < kKeyBlock; ++j) pt[j * n + i] = 0;
+      }
+    }
+    Multiply<FloatUnit>({pt, n, vt, dim, kKeyBlock, n, dim, block_o, dim, 1.0f, false});
+    for (int64_t i = 0; i < n; ++i)
+      if (any[i]) MergeBlock(sums[i], block_o + i * dim, dim, m + i, l + i, o + i * dim);
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    const float* from = o + i * dim;
+    const F16x sum = Set(l[i]);
+    float* to = t.o[i];
+    ForLanes(t.head_dim,
+             [=](int64_t d, int64_t lanes) { Put(to, d, lanes, Load(from + d) / sum); });
+    if (t.lse) *t.lse[i] = m[i] + Log(l[i]);
+  }
+}
+
+// --- backward: P = exp(z - lse) again; D = rowsum(do * o); dS = P (dP - D), through the cap.
+
+struct BackwardTile {
+  float *qa, *da, *qt, *dt;       // queries and d_o: (dim, n) packed, (n, dim) rows
+  float *s, *ds, *dst;            // (n, 64) P, (n, 64) dS, (64, n) dS transposed
+  const float *kt, *vtt, *krows;  // keys and values transposed in panels, keys as rows
+  float *dk, *dv;                 // (64, dim)
+};
+
+// P into s, dS into ds and dst, for query rows [row, row + n) of one head; ds holds dP on entry.
+static void BackwardScores(const AttentionBackwardTask& t, const BackwardTile& w, const float* lse,
+                           const float* big_d, int64_t row, int64_t n, int64_t block) {
+  for (int64_t i = 0; i < n; ++i) {
+    const BlockRange range = RangeOf(row + i, t.window, block);
+    float *s = w.s + i * kKeyBlock, *ds = w.ds + i * kKeyBlock;
+    const F16x shift = Set(lse[(row + i) * t.lse_stride]), d = Set(big_d[row + i]);
+    for (int c = 0; c < 4; ++c) {
+      const F16x z = Capped(Load(s + c * 16), t.scale, t.softcap);
+      const F16x p = Exp(Visible(z, c * 16, range.low, range.high) - shift);
+      F16x grad = p * (Load(ds + c * 16) - d) * Set(t.scale);
+      if (t.softcap > 0) {
+        const F16x u = z / Set(t.softcap);
+        grad = grad * (Set(1) - u * u);
+      }
+      Store(s + c * 16, p);
+      Store(ds + c * 16, grad);
+    }
+    for (int64_t j = 0; j < kKeyBlock; ++j) w.dst[j * n + i] = ds[j];
+  }
+}
+
+static void BackwardBlock(const AttentionBackwardTask& t, const BackwardTile& w, int64_t h,
+                          const float* big_d, int64_t row, int64_t n, int64_t block) {
+  const int64_t dim = PaddedDim(t.head_dim), hd = t.head_dim;
+  for (int64_t i = 0; i < n; ++i) {
+    const float* q = t.q + (row + i) * t.q_stride + h * hd;
+    const float* d_o = t.d_o + (row + i) * t.d_o_stride + h * hd;
+    PackRow(q, false, hd, n, w.qa + i);
+    PackRow(d_o, false, hd, n, w.da + i);
+    CopyRow(q, false, hd, dim, w.qt + i * dim);
+    CopyRow(d_o, false, hd, dim, w.dt + i * dim);
+  }
+  Scores(w.qa, n, w.kt, hd, dim, w.s);
+  Scores(w.da, n, w.vtt, hd, dim, w.ds);
+  BackwardScores(t, w, t.lse + h, big_d + h * t.tokens, row, n, block);
+  float* dq = t.dq + row * t.dq_stride + h * hd;
+  Multiply<FloatUnit>({w.s, kKeyBlock, w.dt, dim, n, kKeyBlock, dim, w.dv, dim, 1.0f, true});
+  Multiply<FloatUnit>({w.ds, kKeyBlock, w.qt, dim, n, kKeyBlock, dim, w.dk, dim, 1.0f, true});
+  Multiply<FloatUnit>({w.dst, n, w.krows, dim, kKeyBlock, n, hd, dq, t.dq_stride, 1.0f, true});
+}
+
+static void AttentionBackwardRows(const AttentionBackwardTask& t) {
+  const int64_t dim = PaddedDim(t.head_dim), hd = t.head_dim;
+  float* big_d = t.scratch;
+  float *kt = big_d + t.heads * t.tokens, *vtt = kt + kKeyBlock * dim,
+        *krows = vtt + kKeyBlock * dim;
+  float *dk = krows + kKeyBlock * dim, *dv = dk + kKeyBlock * dim, *qa = dv + kKeyBlock * dim;
+  float *da = qa + kQueryBlock * dim, *qt = da + kQueryBlock * dim, *dt = qt + kQueryBlock * dim;
+  float *s = dt + kQueryBlock * dim, *ds = s + kQueryBlock * kKeyBlock;
+  const BackwardTile w{qa, da, qt, dt, s, ds, ds + kQueryBlock * kKeyBlock, kt, vtt, krows, dk, dv};
+  for (int64_t h = 0; h < t.heads; ++h)
+    for (int64_t i = 0; i < t.tokens; ++i) {
+      const float *a = t.o + i * t.o_stride + h * hd, *b = t.d_o + i * t.d_o_stride + h * hd;
+      big_d[h * t.tokens + i] =
+          Sum(hd, [=](int64_t j, int64_t lanes) { return At(a, j, lanes) * At(b, j, lanes); });
+    }
+  for (int64_t block = 0; block < t.tokens; block += kKeyBlock) {
+    const int64_t keys = t.tokens - block < kKeyBlock ? t.tokens - block : kKeyBlock;
+    Fill(kt, 5 * kKeyBlock * dim, 0);
+    for (int64_t j = 0; j < keys; ++j) {
+      const float *k = t.k + (block + j) * t.k_stride, *v = t.v + (block + j) * t.v_stride;
+      PackRow(k, false, hd, 32, kt + j / 32 * 32 * dim + j % 32);
+      PackRow(v, false, hd, 32, vtt + j / 32 * 32 * dim + j % 32);
+      CopyRow(k, false, hd, dim, krows + j * dim);
+    }
+    const int64_t last = t.window > 0 && block + kKeyBlock - 1 + t.window < t.tokens
+                             ? block + kKeyBlock - 1 + t.window
+                             : t.tokens;
+    for (int64_t h = 0; h < t.heads; ++h)
+      for (int64_t row = block / kQueryBlock * kQueryBlock; row < last; row += kQueryBlock)
+        BackwardBlock(t, w, h, big_d, row,
+                      t.tokens - row < kQueryBlock ? t.tokens - row : kQueryBlock, block);
+    for (int64_t j = 0; j < keys; ++j) {
+      AddRow(dk + j * dim, hd, t.dk + (block + j) * t.dk_stride);
+      AddRow(dv + j * dim, hd, t.dv + (block + j) * t.dv_stride);
+    }
+  }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: EUPL-1.2
+// One table of CPU kernels per instruction set; PickKernels() chooses once, at start.
+//
+//   lanes.inl elementwise.inl gemm.inl quant.inl attention.inl   the code, written once
+//   kernels_portable.cc kernels_avx2.cc kernels_avx512.cc        compile it per set
+//
+// Products work on packed operands of 32-bit units. In float32 a unit is one number and a step is
+// one k. On AVX-512 in bfloat16 a unit is a pair (k, k + 1) and a step is two k; elsewhere
+// bfloat16 operands are floats that were rounded. Unit (step, i) lies at [step * width + i].
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace lem::cpu {
+
+inline constexpr int64_t kPanel = 32;      // outputs per packed panel
+inline constexpr int64_t kBlockRows = 12;  // rows per packed block of activations
+
+// Packs element (i, k) for i < count into width-wide steps, zeros beyond; K is padded to whole
+// steps. transposed: element (i, k) lies at source[k * stride + i], else at source[i * stride + k].
+struct PackCall {
+  const void* source;
+  bool bf16, transposed;
+  int64_t stride, count, width, k;
+  float* out;
+};
+
+// y (rows, cols) = or += scale * a b. Unit (step, r) of a lies at a[step * a_step + r]; b's at
+// b[step * b_step + c] (readable up to a multiple of 16 columns).
+struct TileCall {
+  const float* a;
+  int64_t a_step;
+  const float* b;
+  int64_t b_step;
+  int64_t steps, rows, cols;
+  float* y;
+  int64_t y_stride;
+  float scale;
+  bool accumulate;
+};
+
+// Grouped: y[r][c] = sum over groups g of d[g][c] * (sum over the group of a b) + m[g][c] *
+// sums[g][r]. d, m: (groups, kPanel); m may be null. sums: (groups, a_step).
+struct GroupedCall {
+  TileCall tile;
+  int64_t group_steps;
+  const float *d, *m, *sums;
+};
+
+// How integers in a quantised matrix become numbers (quant_matrix.h).
+struct QuantCodes {
+  int bits;                  // 2, 3, 4, 5, 6, 8
+  const float* values;       // code -> number, 256 entries
+  const uint16_t* values16;  // the same in bfloat16 (exact)
+};
+
+struct Products {
+  int step;  // k per step: 1, or 2 for pairs
+  void (*pack)(const PackCall&);
+  void (*multiply)(const TileCall&);
+  void (*multiply_grouped)(const GroupedCall&);
+  // sums[g][r] of a packed block of rows
+  void (*group_sums)(const float* a, int64_t width, int64_t steps, int64_t group_steps,
+                     float* sums);
+  // code values of one panel's blocks of 32 k, as units [step][32]
+  void (*expand_codes)(const QuantCodes&, const uint8_t* codes, int64_t blocks, float* out);
+};
+
+// --- attention (attention.inl)
+
+inline constexpr int64_t kKeyBlock = 64;    // keys per block, aligned to positions
+inline constexpr int64_t kQueryBlock = 48;  // query vectors per task at most
+
+// Where positions [first, first + capacity * n) of one key-value head lie, as a ring of rows.
+struct KeyRing {
+  const void *k = nullptr, *v = nullptr;  // of this head, row 0
+  int64_t k_stride = 0, v_stride = 0;     // in elements
+  int64_t capacity = 1, first = 0;
+  bool k_bf16 = false, v_bf16 = false;
+};
+
+// n query vectors (rows and heads that share one key-value head) against positions [begin, end) of
+// its keys; positions below `split` lie in rings[0], the others in rings[1].
+struct AttentionTask {
+  int64_t n, head_dim;
+  const float* const* q;
+  const int64_t* position;
+  float* const* o;
+  float* const* lse;  // or null
+  float scale, softcap;
+  int64_t window, begin, end, split;
+  KeyRing rings[2];
+  float* scratch;  // AttentionScratch(n, head_dim) floats
+};
+
+// One sequence and one key-value head with its `heads` query heads. Pointers are to the first row
+// and first head; strides in floats. Adds to dq, dk, dv.
+struct AttentionBackwardTask {
+  int64_t tokens, heads, head_dim;
+  float scale, softcap;
+  int64_t window;
+  const float *q, *k, *v, *o, *lse, *d_o;
+  int64_t q_stride, k_stride, v_stride, o_stride, lse_stride, d_o_stride;
+  float *dq, *dk, *dv;
+  int64_t dq_stride, dk_stride, dv_stride;
+  float* scratch;  // AttentionBackwardScratch(...) floats
+};
+
+inline int64_t PaddedDim(int64_t head_dim) { return (head_dim + 15) / 16 * 16; }
+inline int64_t AttentionScratch(int64_t n, int64_t head_dim) {
+  const int64_t dim = PaddedDim(head_dim);
+  return n * dim + 2 * kKeyBlock * dim + 2 * n * kKeyBlock + 2 * n * dim + 2 * n + 64;
+}
+inline int64_t AttentionBackwardScratch(int64_t tokens, int64_t heads, int64_t head_dim) {
+  const int64_t dim = PaddedDim(head_dim);
+  return tokens * heads + 5 * kKeyBlock * dim + 4 * kQueryBlock * dim +
+         3 * kQueryBlock * kKeyBlock + 64;
+}
+
+struct Kernels {
+  const char* name;
+
+  void (*to_bf16)(const float* x, int64_t n, uint16_t* y);
+  void (*from_bf16)(const uint16_t* x, int64_t n, float* y);
+  void (*add)(const float* x, int64_t n, float* y);
+  void (*add_scaled)(const float* x, const float* s, int64_t n, float* y);
+
+  float (*rms_norm)(const float* x, const float* gain, int64_t n, float eps, float* y);
+  float (*rms_norm_to_bf16)(const float* x, const float* gain, int64_t n, float eps, uint16_t* y);
+  float (*add_rms_norm)(const float* x, const float* gain, int64_t n, float eps, float* y);
+  void (*add_rms_norm_backward)(const float* dy, const float* x, const float* gain, float r,
+                                int64_t n, float* dx);
+  void (*add_rms_norm_gain_grad)(const float* dy, const float* x, float r, int64_t n, float* dgain);
+
+  void (*rope)(const float* cos, const float* sin, int heads, int64_t half, float direction,
+               float* x);
+
+  // [0] SiLU, [1] tanh-GELU
+  void (*gated[2])(const float* gate, const float* up, int64_t n, float* z);
+  void (*gated_to_bf16[2])(const float* gate, const float* up, int64_t n, uint16_t* z);
+  void (*add_gated_backward[2])(const float* gate, const float* up, const float* dz, int64_t n,
+                                float* dgate, float* dup);
+
+  void (*softcap)(float c, int64_t n, float* z);
+  float (*cross_entropy)(const float* z, int64_t n, int64_t target);
+  float (*cross_entropy_gradient)(int64_t n, int64_t target, float weight, float c, float* z);
+
+  void (*exp)(const float* x, int64_t n, float* y);
+  void (*tanh)(const float* x, int64_t n, float* y);
+  float (*log)(float x);
+
+  Products products[2];  // by Precision: [0] bfloat16, [1] float32
+
+  void (*attention)(const AttentionTask&);
+  void (*attention_backward)(const AttentionBackwardTask&);
+};
+
+// Every set compiled in that this processor runs, best first. Never empty.
+std::span<const Kernels* const> AvailableKernels();
+// The first of these, or the one that LEM_CPU names; any other value is an Error.
+const Kernels& PickKernels();
+
+}  // namespace lem::cpu

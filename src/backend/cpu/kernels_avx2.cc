@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: EUPL-1.2
+#include "backend/cpu/kernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#pragma GCC diagnostic ignored "-Wignored-attributes"
+#endif
+
+namespace lem::cpu {
+namespace avx2 {
+#include "backend/cpu/attention.inl"
+#include "backend/cpu/elementwise.inl"
+#include "backend/cpu/gemm.inl"
+#include "backend/cpu/lanes.inl"
+#include "backend/cpu/quant.inl"
+#include "backend/cpu/table.inl"
+}  // namespace avx2
+
+extern const Kernels kAvx2Kernels;
+constexpr Kernels kAvx2Kernels = avx2::MakeTable("avx2");
+
+}  // namespace lem::cpu
+#endif

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: EUPL-1.2
+#include "backend/cpu/kernels.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#pragma GCC diagnostic ignored "-Wignored-attributes"
+#endif
+
+namespace lem::cpu {
+namespace portable {
+#include "backend/cpu/attention.inl"
+#include "backend/cpu/elementwise.inl"
+#include "backend/cpu/gemm.inl"
+#include "backend/cpu/lanes.inl"
+#include "backend/cpu/quant.inl"
+#include "backend/cpu/table.inl"
+}  // namespace portable
+
+extern const Kernels kPortableKernels;
+constexpr Kernels kPortableKernels = portable::MakeTable("portable");
+
+}  // namespace lem::cpu

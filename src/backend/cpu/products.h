@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: EUPL-1.2
+// Matrix products: packs the rows once, then hands (panel, rows) tiles to threads. Each output has
+// one writer and one order of summation, so neither threads nor neighbours change a bit.
+#pragma once
+
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/weights.h"
+#include "tensor/view.h"
+
+namespace lem::cpu {
+
+// y = x w^T and dx += dy w with a frozen weight.
+void MultiplyWeight(ConstOperand x, const CpuWeight& w, Mat y);
+void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx);
+
+// c (m, n) += s * a b with a (m, k) or its transpose in memory, b (k, n) likewise.
+struct PlainOperand {
+  ConstOperand matrix;
+  bool transposed;  // a: (k, m) in memory; b: (n, k) in memory
+};
+void AddProduct(const Products& products, float s, PlainOperand a, PlainOperand b, Mat c);
+
+}  // namespace lem::cpu

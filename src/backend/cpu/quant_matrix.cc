@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: EUPL-1.2
+#include "backend/cpu/quant_matrix.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/threads.h"
+
+namespace lem::cpu {
+namespace {
+
+constexpr int64_t kSuper = 256;  // k per float16 scale of a two-level format
+
+uint16_t Load16(const std::byte* p) {
+  uint16_t v;
+  std::memcpy(&v, p, 2);
+  return v;
+}
+uint8_t U8(const std::byte* p) { return static_cast<uint8_t>(*p); }
+
+// --- codes of one ggml block (model-formats 7.1, 7.2), in order of k
+
+void Nibbles(const std::byte* qs, uint8_t* q) {  // 32 codes
+  for (int e = 0; e < 16; ++e) {
+    q[e] = U8(qs + e) & 15;
+    q[e + 16] = U8(qs + e) >> 4;
+  }
+}
+
+void FifthBits(const std::byte* qh, uint8_t* q) {
+  uint32_t bits;
+  std::memcpy(&bits, qh, 4);
+  for (int e = 0; e < 32; ++e) q[e] |= static_cast<uint8_t>((bits >> e & 1) << 4);
+}
+
+void Crumbs(const std::byte* qs, uint8_t* q) {  // Q2_K, Q3_K
+  for (int e = 0; e < 256; ++e) q[e] = U8(qs + 32 * (e / 128) + e % 32) >> 2 * (e % 128 / 32) & 3;
+}
+
+void KNibbles(const std::byte* qs, uint8_t* q) {  // Q4_K, Q5_K
+  for (int e = 0; e < 256; ++e) q[e] = U8(qs + 32 * (e / 64) + e % 32) >> 4 * (e % 64 / 32) & 15;
+}
+
+void SixBits(const std::byte* b, uint8_t* q) {
+  for (int e = 0; e < 256; ++e) {
+    const int c = e / 128, k = e % 128 / 32, l = e % 32;
+    const int low = U8(b + 64 * c + 32 * (k & 1) + l) >> 4 * (k >> 1) & 15;
+    q[e] = static_cast<uint8_t>(low | (U8(b + 128 + 32 * c + l) >> 2 * k & 3) << 4);
+  }
+}
+
+void BlockCodes(GgmlType type, const std::byte* b, uint8_t* q) {
+  switch (type) {
+    case GgmlType::kQ4_0:
+      return Nibbles(b + 2, q);
+    case GgmlType::kQ4_1:
+      return Nibbles(b + 4, q);
+    case GgmlType::kQ5_0:
+      Nibbles(b + 6, q);
+      return FifthBits(b + 2, q);
+    case GgmlType::kQ5_1:
+      Nibbles(b + 8, q);
+      return FifthBits(b + 4, q);
+    case GgmlType::kQ8_0:
+      for (int e = 0; e < 32; ++e) q[e] = U8(b + 2 + e);
+      return;
+    case GgmlType::kIQ4_NL:
+      return Nibbles(b + 2, q);
+    case GgmlType::kMXFP4:
+      return Nibbles(b + 1, q);
+    case GgmlType::kIQ4_XS:
+      for (int j = 0; j < 8; ++j) Nibbles(b + 8 + 16 * j, q + 32 * j);
+      return;
+    case GgmlType::kQ2_K:
+      return Crumbs(b + 16, q);
+    case GgmlType::kQ3_K:
+      Crumbs(b + 32, q);
+      for (int e = 0; e < 256; ++e)
+        q[e] |= static_cast<uint8_t>((U8(b + e % 32) >> e / 32 & 1) << 2);
+      return;
+    case GgmlType::kQ4_K:
+      return KNibbles(b + 16, q);
+    case GgmlType::kQ5_K:
+      KNibbles(b + 48, q);
+      for (int e = 0; e < 256; ++e)
+        q[e] |= static_cast<uint8_t>((U8(b + 16 + e % 32) >> e / 32 & 1) << 4);
+      return;
+    case GgmlType::kQ6_K:
+      return SixBits(b, q);
+    default:
+      LEM_CHECK(false);
+  }
+}
+
+// --- two-level scales of one block: float16 pair, then one integer (two with minima) per group
+
+struct SuperScales {
+  uint16_t d = 0, dmin = 0;
+  int8_t scale[16] = {}, min[16] = {};
+};
+
+void SixBitScales(const std::byte* s, SuperScales* out) {  // Q4_K, Q5_K
+  for (int j = 0; j < 8; ++j) {
+    if (j < 4) {
+      out->scale[j] = U8(s + j) & 63;
+      out->min[j] = U8(s + j + 4) & 63;
+    } else {
+      out->scale[j] = static_cast<int8_t>((U8(s + j + 4) & 15) | U8(s + j - 4) >> 6 << 4);
+      out->min[j] = static_cast<int8_t>(U8(s + j + 4) >> 4 | U8(s + j) >> 6 << 4);
+    }
+  }
+}
+
+SuperScales BlockScales(GgmlType type, const std::byte* b) {
+  SuperScales s;
+  switch (type) {
+    case GgmlType::kQ2_K:
+      s.d = Load16(b + 80), s.dmin = Load16(b + 82);
+      for (int j = 0; j < 16; ++j) s.scale[j] = U8(b + j) & 15, s.min[j] = U8(b + j) >> 4;
+      return s;
+    case GgmlType::kQ3_K:
+      s.d = Load16(b + 108);
+      for (int j = 0; j < 16; ++j) {
+        const int low = j < 8 ? U8(b + 96 + j) & 15 : U8(b + 96 + j - 8) >> 4;
+        s.scale[j] =
+            static_cast<int8_t>((low | (U8(b + 104 + j % 4) >> 2 * (j / 4) & 3) << 4) - 32);
+      }
+      return s;
+    case GgmlType::kQ4_K:
+    case GgmlType::kQ5_K:
+      s.d = Load16(b), s.dmin = Load16(b + 2);
+      SixBitScales(b + 4, &s);
+      return s;
+    case GgmlType::kQ6_K:
+      s.d = Load16(b + 208);
+      std::memcpy(s.scale, b + 192, 16);
+      return s;
+    case GgmlType::kIQ4_XS:
+      s.d = Load16(b);
+      for (int j = 0; j < 8; ++j) {
+        const int low = U8(b + 4 + j / 2) >> 4 * (j % 2) & 15;
+        s.scale[j] = static_cast<int8_t>((low | (Load16(b + 2) >> 2 * j & 3) << 4) - 32);
+      }
+      return s;
+    default:
+      LEM_CHECK(false);
+  }
+}
+
+float PowerOfTwo(uint8_t e) {  // 2^(e - 128)
+  return std::bit_cast<float>(e < 2 ? 0x00200000u << e : static_cast<uint32_t>(e - 1) << 23);
+}
+
+constexpr float kIq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                            1,    13,   25,  38,  53,  69,  89,  113};
+constexpr float kFp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+}  // namespace
+
+bool QuantMatrix::IsQuantized(const StoredMatrix& m) {
+  if (m.kind == StoredMatrix::Kind::kAffine) return true;
+  return m.kind == StoredMatrix::Kind::kGgml && m.ggml != GgmlType::kF32 &&
+         m.ggml != GgmlType::kF16 && m.ggml != GgmlType::kBF16;
+}
+
+QuantMatrix::QuantMatrix(const StoredMatrix& matrix) : rows_(matrix.rows), cols_(matrix.cols) {
+  LEM_CHECK(IsQuantized(matrix) && matrix.plus == 0);
+  if (matrix.kind == StoredMatrix::Kind::kAffine) {
+    DescribeAffine(matrix);
+  } else {
+    DescribeGgml(matrix.ggml);
+  }
+  for (int c = 0; c < 256; ++c) values16_[c] = FloatToBFloat16(values_[c]);
+  panel_code_bytes_ = kPanel * cols_ * bits_ / 8;
+  const int64_t kinds = has_offset_ ? 2 : 1;
+  panel_scale_bytes_ = groups() * kPanel * kinds * static_cast<int64_t>(ScaleBytes());
+  if (scale_ == Scale::kTwoLevel) panel_scale_bytes_ += cols_ / kSuper * kPanel * kinds * 2;
+  const size_t floats = bytes() / 4 + 16;  // kernels may read one vector past the last scale
+  std::memset(storage_.Reserve(floats), 0, floats * 4);
+  ParallelFor(panels(), 1, [&](int64_t begin, int64_t end) {
+    std::vector<uint8_t> codes(cols_);
+    for (int64_t r = begin * kPanel; r < std::min(end * kPanel, rows_); ++r)
+      LoadRow(matrix, r, codes.data());
+  });
+}
+
+void QuantMatrix::DescribeGgml(GgmlType type) {
+  const auto linear = [&](int bits, int zero) {
+    bits_ = bits;
+    for (int c = 0; c < 1 << bits; ++c) values_[c] = static_cast<float>(c - zero);
+  };
+  const auto two_level = [&](int64_t group, bool offset) {
+    scale_ = Scale::kTwoLevel;
+    group_ = group;
+    has_offset_ = offset;
+  };
+  switch (type) {
+    case GgmlType::kQ4_0:
+      return linear(4, 8);
+    case GgmlType::kQ4_1:
+      has_offset_ = true;
+      return linear(4, 0);
+    case GgmlType::kQ5_0:
+      return linear(5, 16);
+    case GgmlType::kQ5_1:
+      has_offset_ = true;
+      return linear(5, 0);
+    case GgmlType::kQ8_0:
+      linear(8, 0);
+      for (int c = 128; c < 256; ++c) values_[c] = static_cast<float>(c - 256);
+      return;
+    case GgmlType::kQ2_K:
+      two_level(16, true);
+      return linear(2, 0);
+    case GgmlType::kQ3_K:
+      two_level(16, false);
+      return linear(3, 4);
+    case GgmlType::kQ4_K:
+      two_level(32, true);
+      return linear(4, 0);
+    case GgmlType::kQ5_K:
+      two_level(32, true);
+      return linear(5, 0);
+    case GgmlType::kQ6_K:
+      two_level(16, false);
+      return linear(6, 32);
+    case GgmlType::kIQ4_XS:
+      two_level(32, false);
+      break;
+    case GgmlType::kMXFP4:
+      scale_ = Scale::kPowerOfTwo;
+      std::copy_n(kFp4, 16, values_);
+      return;
+    default:
+      LEM_CHECK(type == GgmlType::kIQ4_NL);
+  }
+  std::copy_n(kIq4, 16, values_);
+}
+
+void QuantMatrix::DescribeAffine(const StoredMatrix& matrix) {
+  bits_ = matrix.affine.bits;
+  group_ = matrix.affine.group_size;
+  has_offset_ = true;
+  rounding_ = matrix.dtype;
+  scale_ = matrix.dtype == Dtype::kBF16  ? Scale::kBF16
+           : matrix.dtype == Dtype::kF16 ? Scale::kF16
+                                         : Scale::kF32;
+  for (int c = 0; c < 1 << bits_; ++c) values_[c] = static_cast<float>(c);
+}
+
+size_t QuantMatrix::ScaleBytes() const {
+  switch (scale_) {
+    case Scale::kF32:
+      return 4;
+    case Scale::kF16:
+    case Scale::kBF16:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+size_t QuantMatrix::SuperOffset(int64_t group) const {
+  const int64_t kinds = has_offset_ ? 2 : 1, per_super = kSuper / group_;
+  return static_cast<size_t>(group / per_super * kPanel * kinds * (2 + per_super));
+}
+
+size_t QuantMatrix::ScaleOffset(int64_t group) const {
+  const int64_t kinds = has_offset_ ? 2 : 1;
+  if (scale_ != Scale::kTwoLevel) return group * kPanel * kinds * ScaleBytes();
+  return SuperOffset(group) + kPanel * kinds * (2 + group % (kSuper / group_));
+}
+
+void QuantMatrix::LoadRow(const StoredMatrix& matrix, int64_t row, uint8_t* codes) {
+  const std::byte* raw = matrix.RawRow(row).data();
+  if (matrix.kind == StoredMatrix::Kind::kAffine) {
+    const uint32_t mask = (1u << bits_) - 1;
+    for (int64_t k = 0; k < cols_; k += 8, raw += bits_) {  // 8 codes fill `bits` bytes
+      uint64_t word = 0;
+      std::memcpy(&word, raw, bits_);
+      for (int j = 0; j < 8; ++j) codes[k + j] = word >> bits_ * j & mask;
+    }
+    PutAffineScales(matrix, row);
+  } else {
+    const GgmlTypeInfo& info = InfoOf(matrix.ggml);
+    for (int64_t k = 0; k < cols_; k += info.block_elements)
+      BlockCodes(matrix.ggml, raw + k / info.block_elements * info.block_bytes, codes + k);
+    PutGgmlScales(matrix.ggml, raw, row);
+  }
+  PutCodes(row, codes);
+}
+
+namespace {
+
+// Field (row, k) of one plane in a half-block of 16 rows and 32 k (quant.inl).
+struct Field {
+  int word, shift;
+};
+Field FieldOf(int width, int k) {
+  const int per_word = 32 / width, within = k % per_word;
+  return {k / per_word, within % 2 * 16 + within / 2 * width};
+}
+
+void PutPlane(uint8_t* plane, int width, int row, const uint8_t* codes, int from_bit) {
+  uint32_t words[4] = {};
+  for (int k = 0; k < 32; ++k) {
+    const Field f = FieldOf(width, k);
+    words[f.word] |= (uint32_t{codes[k]} >> from_bit & ((1u << width) - 1)) << f.shift;
+  }
+  for (int w = 0; w < width; ++w) std::memcpy(plane + (w * 16 + row) * 4, &words[w], 4);
+}
+
+uint32_t GetPlane(const uint8_t* plane, int width, int row, int k) {
+  const Field f = FieldOf(width, k);
+  uint32_t word;
+  std::memcpy(&word, plane + (f.word * 16 + row) * 4, 4);
+  return word >> f.shift & ((1u << width) - 1);
+}
+
+}  // namespace
+
+void QuantMatrix::PutCodes(int64_t row, const uint8_t* codes) {
+  uint8_t* panel = Data() + row / kPanel * panel_code_bytes_;
+  const int lane = row % 16, half = row % kPanel / 16, low = bits_ >= 4 ? 4 : 2;
+  for (int64_t block = 0; block < cols_ / 32; ++block, codes += 32) {
+    uint8_t* to = panel + (2 * block + half) * 64 * bits_;
+    if (bits_ == 8) {
+      for (int k = 0; k < 32; ++k) to[(k / 2 * 16 + lane) * 2 + k % 2] = codes[k];
+      continue;
+    }
+    PutPlane(to, low, lane, codes, 0);
+    if (bits_ > low) PutPlane(to + 64 * low, bits_ - low, lane, codes, low);
+  }
+}
+
+uint8_t QuantMatrix::Code(int64_t row, int64_t k) const {
+  const int lane = row % 16, half = row % kPanel / 16, low = bits_ >= 4 ? 4 : 2;
+  const uint8_t* at = PanelCodes(row / kPanel) + (2 * (k / 32) + half) * 64 * bits_;
+  const int within = k % 32;
+  if (bits_ == 8) return at[(within / 2 * 16 + lane) * 2 + within % 2];
+  uint32_t code = GetPlane(at, low, lane, within);
+  if (bits_ > low) code |= GetPlane(at + 64 * low, bits_ - low, lane, within) << low;
+  return static_cast<uint8_t>(code);
+}
+
+void QuantMatrix::PutGgmlScales(GgmlType type, const std::byte* blocks, int64_t row) {
+  const GgmlTypeInfo& info = InfoOf(type);
+  uint8_t* panel = Scales(row / kPanel);
+  const int64_t lane = row % kPanel;
+  for (int64_t k = 0; k < cols_; k += info.block_elements, blocks += info.block_bytes) {
+    const int64_t group = k / group_;
+    if (scale_ != Scale::kTwoLevel) {
+      uint8_t* d = panel + ScaleOffset(group) + lane * ScaleBytes();
+      std::memcpy(d, blocks, ScaleBytes());
+      if (has_offset_) std::memcpy(d + kPanel * ScaleBytes(), blocks + 2, 2);
+      continue;
+    }
+    const SuperScales s = BlockScales(type, blocks);
+    uint8_t* super = panel + SuperOffset(group) + lane * 2;
+    std::memcpy(super, &s.d, 2);
+    if (has_offset_) std::memcpy(super + kPanel * 2, &s.dmin, 2);
+    for (int64_t j = 0; j < kSuper / group_; ++j) {
+      uint8_t* d = panel + ScaleOffset(group + j) + lane;
+      d[0] = static_cast<uint8_t>(s.scale[j]);
+      if (has_offset_) d[kPanel] = static_cast<uint8_t>(s.min[j]);
+    }
+  }
+}
+
+void QuantMatrix::PutAffineScales(const StoredMatrix& matrix, int64_t row) {
+  const size_t size = ScaleBytes();
+  const size_t first = static_cast<size_t>(matrix.StoredRow(row) * groups()) * size;
+  for (int64_t g = 0; g < groups(); ++g) {
+    uint8_t* d = Scales(row / kPanel) + ScaleOffset(g) + row % kPanel * size;
+    std::memcpy(d, matrix.scales.data() + first + g * size, size);
+    std::memcpy(d + kPanel * size, matrix.biases.data() + first + g * size, size);
+  }
+}
+
+float QuantMatrix::ReadScale(const uint8_t* at) const {
+  uint16_t half;
+  float single;
+  switch (scale_) {
+    case Scale::kF16:
+      std::memcpy(&half, at, 2);
+      return Float16ToFloat(half);
+    case Scale::kBF16:
+      std::memcpy(&half, at, 2);
+      return BFloat16ToFloat(half);
+    case Scale::kF32:
+      std::memcpy(&single, at, 4);
+      return single;
+    case Scale::kPowerOfTwo:
+      return PowerOfTwo(*at);
+    case Scale::kTwoLevel:
+      return static_cast<float>(static_cast<int8_t>(*at));
+  }
+  LEM_CHECK(false);
+}
+
+void QuantMatrix::PanelScales(int64_t panel, float* d, float* m) const {
+  const uint8_t* scales = Scales(panel);
+  const size_t size = ScaleBytes();
+  for (int64_t g = 0; g < groups(); ++g) {
+    const uint8_t *at = scales + ScaleOffset(g), *super = scales + SuperOffset(g);
+    for (int64_t r = 0; r < kPanel; ++r) {
+      float scale = ReadScale(at + r * size);
+      float offset = has_offset_ ? ReadScale(at + (kPanel + r) * size) : 0;
+      if (scale_ == Scale::kTwoLevel) {
+        uint16_t half;
+        std::memcpy(&half, super + 2 * r, 2);
+        scale = Float16ToFloat(half) * scale;
+        std::memcpy(&half, super + 2 * (kPanel + r), 2);
+        if (has_offset_) offset = -(Float16ToFloat(half) * offset);
+      }
+      d[g * kPanel + r] = scale;
+      if (m) m[g * kPanel + r] = offset;
+    }
+  }
+}
+
+float QuantMatrix::Dequantize(float d, float value, float m) const {
+  if (!has_offset_) return d * value;
+  if (rounding_ == Dtype::kBF16)
+    return BFloat16ToFloat(FloatToBFloat16(BFloat16ToFloat(FloatToBFloat16(d * value)) + m));
+  if (rounding_ == Dtype::kF16)
+    return Float16ToFloat(FloatToFloat16(Float16ToFloat(FloatToFloat16(d * value)) + m));
+  return d * value + m;
+}
+
+void QuantMatrix::DequantizeRow(int64_t row, std::span<float> out) const {
+  LEM_CHECK(row >= 0 && row < rows_ && static_cast<int64_t>(out.size()) == cols_);
+  std::vector<float> d(groups() * kPanel), m(groups() * kPanel);
+  PanelScales(row / kPanel, d.data(), m.data());
+  for (int64_t k = 0; k < cols_; ++k) {
+    const int64_t at = k / group_ * kPanel + row % kPanel;
+    out[k] = Dequantize(d[at], values_[Code(row, k)], m[at]);
+  }
+}
+
+}  // namespace lem::cpu

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: EUPL-1.2
+// The table of this instruction set; LEM_SET is its namespace.
+
+static void ExpRow(const float* x, int64_t n, float* y) {
+  ForLanes(n, [=](int64_t i, int64_t lanes) { Put(y, i, lanes, Exp(At(x, i, lanes))); });
+}
+static void TanhRow(const float* x, int64_t n, float* y) {
+  ForLanes(n, [=](int64_t i, int64_t lanes) { Put(y, i, lanes, Tanh(At(x, i, lanes))); });
+}
+static float LogOf(float x) { return Log(x); }
+
+static constexpr Products kFloat = {1,
+                                    PackFloats<false>,
+                                    Multiply<FloatUnit>,
+                                    MultiplyGrouped<FloatUnit>,
+                                    GroupSumsFloat,
+                                    ExpandCodesFloat};
+#if defined(__AVX512BF16__)
+static constexpr Products kBFloat = {
+    2, PackPairs, Multiply<PairUnit>, MultiplyGrouped<PairUnit>, GroupSumsPairs, ExpandCodesPairs};
+#else
+static constexpr Products kBFloat = {1,
+                                     PackFloats<true>,
+                                     Multiply<FloatUnit>,
+                                     MultiplyGrouped<FloatUnit>,
+                                     GroupSumsFloat,
+                                     ExpandCodesFloat};
+#endif
+
+static constexpr Kernels MakeTable(const char* name) {
+  return {name,
+          ToBFloat16Row,
+          FromBFloat16Row,
+          AddRow,
+          AddScaledRow,
+          RmsNormRow,
+          RmsNormRowToBFloat16,
+          AddRmsNormRow,
+          AddRmsNormRowBackward,
+          AddRmsNormRowGainGrad,
+          RopeRow,
+          {GatedRow<Silu>, GatedRow<GeluTanh>},
+          {GatedRowToBFloat16<Silu>, GatedRowToBFloat16<GeluTanh>},
+          {AddGatedRowBackward<Silu>, AddGatedRowBackward<GeluTanh>},
+          SoftcapRow,
+          CrossEntropyRow,
+          CrossEntropyGradientRow,
+          ExpRow,
+          TanhRow,
+          LogOf,
+          {kBFloat, kFloat},
+          AttentionRows,
+          AttentionBackwardRows};
+}
