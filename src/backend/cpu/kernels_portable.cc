@@ -8,12 +8,14 @@
 
 namespace lem::cpu {
 namespace portable {
-#include "backend/cpu/attention.inl"
+// clang-format off
+#include "backend/cpu/lanes.inl"
 #include "backend/cpu/elementwise.inl"
 #include "backend/cpu/gemm.inl"
-#include "backend/cpu/lanes.inl"
 #include "backend/cpu/quant.inl"
+#include "backend/cpu/attention.inl"
 #include "backend/cpu/table.inl"
+// clang-format on
 }  // namespace portable
 
 extern const Kernels kPortableKernels;
