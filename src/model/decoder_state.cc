@@ -141,7 +141,10 @@ Mat Decoder::State::Run(std::span<const Chunk> chunks) {
                                .positions = positions,
                                .segments = {},
                                .cached = cached};
-  for (const Block& block : blocks) block.Forward(context, false, saved, scratch, x);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    blocks[i].Forward(context, false, saved, scratch, x);
+    if (observe) observe(static_cast<int>(i), x);
+  }
   for (const Chunk& chunk : chunks) chunk.cache->Advance(static_cast<int64_t>(chunk.ids.size()));
   return x;
 }

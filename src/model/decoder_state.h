@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct Decoder::State {
 
   Arena arena;              // of inference
   size_t arena_tokens = 0;  // for which it is large enough
+  std::function<void(int layer, ConstMat x)> observe;  // after each block; for tests
+
   std::vector<float> rows;  // gathered rows before the head
   std::vector<float> logits;
 

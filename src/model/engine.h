@@ -78,8 +78,9 @@ class Engine {
 
   const EngineTimes& times() const;
 
- private:
   struct State;
+
+ private:
   std::unique_ptr<State> state_;
 };
 
