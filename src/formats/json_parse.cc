@@ -111,8 +111,8 @@ class Builder {
 
   void Count() {
     if (++values_ > limits_.max_values) {
-      source_.FailAt(source_.offset(), "more than " + std::to_string(limits_.max_values) +
-                                           " values, the most allowed in a file of this kind");
+      source_.FailAt(source_.offset() - 1, "more than " + std::to_string(limits_.max_values) +
+                                               " values, the most allowed in a file of this kind");
     }
   }
 

@@ -90,12 +90,12 @@ class HeaderReader {
   static void CheckSize(const TensorView& view, uint64_t bytes, const std::string& where) {
     const auto count = CountElements(view.shape);
     uint64_t expected = 0;
-    if (!count || __builtin_mul_overflow(static_cast<uint64_t>(*count), SizeOf(view.dtype), &expected) ||
-        expected != bytes) {
-      Fail(where, ": shape ", ShapeText(view.shape), " of ", NameOf(view.dtype),
-           count ? " needs " + std::to_string(expected) + " bytes" : " is larger than any file",
-           ", but its offsets hold ", bytes);
-    }
+    const bool fits =
+        count && !__builtin_mul_overflow(static_cast<uint64_t>(*count), SizeOf(view.dtype), &expected);
+    if (fits && expected == bytes) return;
+    Fail(where, ": shape ", ShapeText(view.shape), " of ", NameOf(view.dtype),
+         fits ? " needs " + std::to_string(expected) + " bytes" : " is larger than any file",
+         ", but its offsets hold ", bytes);
   }
 
   std::span<const std::byte> data_;

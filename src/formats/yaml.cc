@@ -20,7 +20,7 @@ namespace lem {
 namespace {
 
 constexpr size_t kMaxText = size_t{1} << 22;
-constexpr size_t kMaxCost = size_t{1} << 24;  // values and bytes of text, copies by alias included
+constexpr size_t kMaxCost = size_t{1} << 23;  // values and bytes of text, copies by alias included
 constexpr int kMaxDepth = 64;
 constexpr std::string_view kTag = "tag:yaml.org,2002:";
 
