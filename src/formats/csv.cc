@@ -17,8 +17,8 @@ class CsvReader {
 
   bool AtEnd() const { return at_ >= text_.size(); }
 
-  CsvRow NextRow() {
-    CsvRow row;
+  CsvRecord NextRecord() {
+    CsvRecord row;
     row.line = line_;
     do {
       row.fields.push_back(Peek() == '"' ? QuotedField() : PlainField());
@@ -67,20 +67,20 @@ class CsvReader {
   int64_t line_ = 1;
 };
 
-bool IsBlank(const CsvRow& row) { return row.fields.size() == 1 && row.fields[0].empty(); }
+bool IsBlank(const CsvRecord& row) { return row.fields.size() == 1 && row.fields[0].empty(); }
 
 }  // namespace
 
-int Csv::Column(std::string_view name) const {
+int CsvTable::Column(std::string_view name) const {
   const auto found = std::ranges::find(header, name);
   return found == header.end() ? -1 : static_cast<int>(found - header.begin());
 }
 
-Csv ParseCsv(std::string_view text, std::string_view where) {
+CsvTable ParseCsv(std::string_view text, std::string_view where) {
   CsvReader reader(text, where);
-  Csv csv;
+  CsvTable csv;
   while (!reader.AtEnd()) {
-    CsvRow row = reader.NextRow();
+    CsvRecord row = reader.NextRecord();
     if (IsBlank(row)) continue;
     if (csv.header.empty()) {
       csv.header = std::move(row.fields);
@@ -90,12 +90,12 @@ Csv ParseCsv(std::string_view text, std::string_view where) {
       Fail(where, ":", row.line, ": expected ", csv.header.size(),
            " fields as in the header, found ", row.fields.size());
     }
-    csv.rows.push_back(std::move(row));
+    csv.records.push_back(std::move(row));
   }
   if (csv.header.empty()) Fail(where, ": expected a header line, the file is empty");
   return csv;
 }
 
-Csv ReadCsv(const std::string& path) { return ParseCsv(ReadTextFile(path), path); }
+CsvTable ReadCsvFile(const std::string& path) { return ParseCsv(ReadTextFile(path), path); }
 
 }  // namespace lem

@@ -10,21 +10,21 @@
 
 namespace lem {
 
-struct CsvRow {
+struct CsvRecord {
   int64_t line = 0;  // where it begins, 1-based; a quoted field may span several lines
   std::vector<std::string> fields;
 };
 
-struct Csv {
+struct CsvTable {
   std::vector<std::string> header;
-  std::vector<CsvRow> rows;  // each has as many fields as the header
+  std::vector<CsvRecord> records;  // each has as many fields as the header
 
   int Column(std::string_view name) const;  // -1: absent
 };
 
 // Throws Error with line on a quote that is not closed, text after a closing quote, and a row with
 // another number of fields than the header. Blank lines are skipped.
-Csv ParseCsv(std::string_view text, std::string_view where);
-Csv ReadCsv(const std::string& path);
+CsvTable ParseCsv(std::string_view text, std::string_view where);
+CsvTable ReadCsvFile(const std::string& path);
 
 }  // namespace lem
