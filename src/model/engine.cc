@@ -177,7 +177,7 @@ class Generator {
     const GenerateRequest& r = requests_[index];
     Sequence q{.index = index,
                .cache = nullptr,
-               .sampler = Sampler(r.sampling, index),
+               .sampler = Sampler(r.sampling, r.stream.value_or(index)),
                .history = r.prompt,
                .max_tokens = max_tokens,
                .prompt_size = r.prompt.size()};

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@ struct GenerateRequest {
   int max_tokens = 100;
   std::vector<int32_t> end_ids;
   SamplingOptions sampling;
+  // Of its random draws. Unset: its index, so that equal prompts differ; set by callers whose
+  // answers must not depend on which other requests there are.
+  std::optional<uint64_t> stream;
 };
 
 enum class FinishReason : uint8_t { kStop, kLength, kCancelled };

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "pipelines/answer_stream.h"
 #include "pipelines/generate/prompt_encoding.h"
-#include "pipelines/generate/stop_strings.h"
 
 namespace lem {
 namespace {
@@ -22,30 +22,6 @@ std::string NameOf(FinishReason reason) {
   }
   return "";
 }
-
-// One answer as it grows.
-class AnswerStream {
- public:
-  AnswerStream(const Tokenizer& tokenizer, const std::vector<std::string>& stops)
-      : decoder_(tokenizer), stops_(stops) {}
-
-  std::string Push(int32_t id) { return Keep(stops_.Push(decoder_.Push(id))); }
-  std::string Finish() {
-    std::string rest = stops_.Push(decoder_.Finish());
-    return Keep(rest + stops_.Finish());
-  }
-  bool stopped() const { return stops_.hit(); }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string Keep(std::string piece) {
-    text_ += piece;
-    return piece;
-  }
-  StreamDecoder decoder_;
-  StopStrings stops_;
-  std::string text_;
-};
 
 std::vector<GenerateRequest> MakeRequests(LoadedModel& model, const std::vector<Prompt>& prompts,
                                           const GenerateOptions& options) {

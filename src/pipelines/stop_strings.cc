@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-#include "pipelines/generate/stop_strings.h"
+#include "pipelines/stop_strings.h"
 
 #include <algorithm>
 #include <utility>
