@@ -133,13 +133,14 @@ void Optimizer::StepAdam(float learning_rate, ConstVec gradients, Vec values) {
   const float c2 =
       o.bias_correction ? static_cast<float>(1 / std::sqrt(1 - std::pow(b2, t))) : 1.0f;
   const float shrink = o.kind == OptimizerKind::kAdamW ? 1 - learning_rate * o.weight_decay : 1.0f;
+  const auto b1_f = static_cast<float>(b1), b2_f = static_cast<float>(b2);
   const float one_minus_b1 = static_cast<float>(1 - b1), one_minus_b2 = static_cast<float>(1 - b2);
   const auto count = static_cast<int64_t>(values.size());
   ParallelFor(count, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const float g = gradients[i];
-      first_[i] = o.beta1 * first_[i] + one_minus_b1 * g;
-      second_[i] = o.beta2 * second_[i] + one_minus_b2 * (g * g);
+      first_[i] = b1_f * first_[i] + one_minus_b1 * g;
+      second_[i] = b2_f * second_[i] + one_minus_b2 * (g * g);
       values[i] = values[i] * shrink - c1 * first_[i] / (std::sqrt(second_[i]) * c2 + o.eps);
     }
   });
@@ -254,7 +255,7 @@ void Optimizer::AdafactorBlock(const ParameterBlock& block, size_t factor_offset
     float u = rate_f * (update[i] / clip);
     if (o.has_beta1) {
       float& m = first_[block.offset + i];
-      m = o.beta1 * m + (1 - o.beta1) * u;
+      m = static_cast<float>(o.beta1) * m + static_cast<float>(1 - o.beta1) * u;
       u = m;
     }
     w[i] += w[i] * (-o.weight_decay * rate_f);

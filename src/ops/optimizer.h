@@ -23,12 +23,14 @@ OptimizerKind OptimizerByName(std::string_view name);
 // Constructor keywords of mlx.optimizers; what a kind does not use is ignored.
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kAdam;
-  float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;  // Adam, AdamW
-  bool bias_correction = true;                      // Adam, AdamW; mlx's own default is false
-  float weight_decay = 0;                           // all but Adam; AdamW and Muon: 0.01
-  float momentum = 0, dampening = 0;                // SGD, Muon (0.95)
-  bool nesterov = false;                            // SGD, Muon (true)
-  int ns_steps = 5;                                 // Muon: Newton-Schulz iterations
+  // Adam, AdamW. In float64, because 1 - 0.999f is not 0.001f.
+  double beta1 = 0.9, beta2 = 0.999;
+  float eps = 1e-8f;
+  bool bias_correction = true;        // Adam, AdamW; mlx's own default is false
+  float weight_decay = 0;             // all but Adam; AdamW and Muon: 0.01
+  float momentum = 0, dampening = 0;  // SGD, Muon (0.95)
+  bool nesterov = false;              // SGD, Muon (true)
+  int ns_steps = 5;                   // Muon: Newton-Schulz iterations
   // Adafactor.
   float factor_eps = 1e-30f, scale_eps = 1e-3f, clip_threshold = 1, decay_rate = -0.8f;
   bool has_beta1 = false, scale_parameter = true, relative_step = true, warmup_init = false;

@@ -140,30 +140,32 @@ void ReadOptimizerKey(const std::string& where, const std::string& key, const Js
   const std::string at = where + "." + key;
   const auto number = [&] {
     if (!value.IsNumber()) FailUsage(at, ": expected a number, found ", value.Dump());
-    return static_cast<float>(value.number());
+    return value.number();
   };
   const auto flag = [&] {
     if (!value.IsBool()) FailUsage(at, ": expected true or false, found ", value.Dump());
     return value.boolean();
   };
-  const auto pair = [&](float* a, float* b) {
+  const auto pair = [&](auto* a, auto* b) {
     if (!value.IsArray() || value.size() != 2 || !value.array()[0].IsNumber() ||
         !value.array()[1].IsNumber()) {
       FailUsage(at, ": expected two numbers, found ", value.Dump());
     }
-    *a = static_cast<float>(value.array()[0].number());
-    *b = static_cast<float>(value.array()[1].number());
+    using Number = std::remove_pointer_t<decltype(a)>;
+    *a = static_cast<Number>(value.array()[0].number());
+    *b = static_cast<Number>(value.array()[1].number());
   };
   const bool adafactor = o->kind == OptimizerKind::kAdafactor;
   const bool adam = o->kind == OptimizerKind::kAdam || o->kind == OptimizerKind::kAdamW;
   if (adam && key == "betas") return pair(&o->beta1, &o->beta2);
-  if (adam && key == "eps") return void(o->eps = number());
+  if (adam && key == "eps") return void(o->eps = static_cast<float>(number()));
   if (adam && key == "bias_correction") return void(o->bias_correction = flag());
   if (o->kind != OptimizerKind::kAdam && key == "weight_decay")
-    return void(o->weight_decay = number());
+    return void(o->weight_decay = static_cast<float>(number()));
   if (adafactor && key == "eps") return pair(&o->factor_eps, &o->scale_eps);
-  if (adafactor && key == "clip_threshold") return void(o->clip_threshold = number());
-  if (adafactor && key == "decay_rate") return void(o->decay_rate = number());
+  if (adafactor && key == "clip_threshold")
+    return void(o->clip_threshold = static_cast<float>(number()));
+  if (adafactor && key == "decay_rate") return void(o->decay_rate = static_cast<float>(number()));
   if (adafactor && key == "scale_parameter") return void(o->scale_parameter = flag());
   if (adafactor && key == "relative_step") return void(o->relative_step = flag());
   if (adafactor && key == "warmup_init") return void(o->warmup_init = flag());
@@ -172,9 +174,11 @@ void ReadOptimizerKey(const std::string& where, const std::string& key, const Js
     o->has_beta1 = true;
     return void(o->beta1 = number());
   }
-  if (!adam && !adafactor && key == "momentum") return void(o->momentum = number());
+  if (!adam && !adafactor && key == "momentum")
+    return void(o->momentum = static_cast<float>(number()));
   if (!adam && !adafactor && key == "nesterov") return void(o->nesterov = flag());
-  if (o->kind == OptimizerKind::kSgd && key == "dampening") return void(o->dampening = number());
+  if (o->kind == OptimizerKind::kSgd && key == "dampening")
+    return void(o->dampening = static_cast<float>(number()));
   if (o->kind == OptimizerKind::kMuon && key == "ns_steps") {
     return void(o->ns_steps = static_cast<int>(number()));
   }
