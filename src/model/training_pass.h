@@ -25,11 +25,13 @@ struct TrainBatch {
 
 struct PassOptions {
   int64_t max_tokens = 0;        // of any batch that will come
-  int64_t max_counted = 0;       // targets of any batch that will come
+  int64_t max_counted = 0;       // targets of any batch that will come; 0: max_tokens
   bool grad_checkpoint = false;  // keep block inputs only and recompute
   uint64_t dropout_seed = 0;
 };
 
+// In bytes. `weights` is for the caller to fill in (Decoder::weight_bytes); Plan leaves it 0.
+// `gradients` are an Adapter::LikeThis, which the caller makes.
 struct PassMemory {
   uint64_t weights = 0, saved_activations = 0, scratch = 0, logits = 0, gradients = 0;
   uint64_t total() const { return weights + saved_activations + scratch + logits + gradients; }
