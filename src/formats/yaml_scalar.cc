@@ -53,6 +53,7 @@ std::optional<Json> Integer(bool negative, std::string_view digits) {
   } else if (digits.empty() || !IsDigit(digits[0])) {
     return std::nullopt;
   }
+  if (digits.empty() || digits[0] == '-') return std::nullopt;  // from_chars would take a second sign
   const std::string plain = (negative ? "-" : "") + WithoutUnderscores(digits);
   int64_t value = 0;
   const auto [stop, error] = std::from_chars(plain.data(), plain.data() + plain.size(), value, base);
