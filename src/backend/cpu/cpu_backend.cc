@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 // The CPU backend: splits each verb into rows and hands rows to kernels on all threads.
+#include "backend/cpu/cpu_backend.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -37,6 +39,7 @@ uint16_t* BFloat16Row(const Operand& y, size_t t) {
 
 class Cpu final : public Backend {
  public:
+  explicit Cpu(const Kernels& kernels) : k_(kernels) {}
   std::string Name() const override { return k_.name; }
 
   std::unique_ptr<Weight> Prepare(const StoredMatrix& matrix,
@@ -227,13 +230,17 @@ class Cpu final : public Backend {
   }
   const cpu::Products& Of(Precision p) const { return k_.products[p == Precision::kFloat32]; }
 
-  const Kernels& k_ = cpu::PickKernels();
+  const Kernels& k_;
 };
 
 }  // namespace
 
+std::unique_ptr<Backend> cpu::MakeBackend(const Kernels& kernels) {
+  return std::make_unique<Cpu>(kernels);
+}
+
 Backend& CpuBackend() {
-  static Cpu cpu;
+  static Cpu cpu(cpu::PickKernels());
   return cpu;
 }
 

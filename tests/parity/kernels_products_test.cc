@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: EUPL-1.2
+// Matrix products against float64 loops over the exact stored values, on every kernel set: every
+// weight format, form and precision, odd shapes, and the promise that neither threads nor the
+// number of rows change a bit.
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "backend/cpu/quant_matrix.h"
+#include "backend/reference/reference.h"
+#include "base/error.h"
+#include "tests/support/stored_matrices.h"
+
+namespace lem {
+namespace {
+
+using testing::AffineMatrix;
+using testing::ExpectNear;
+using testing::GgmlMatrix;
+using testing::KernelSet;
+using testing::KernelSets;
+using testing::OnOneAndTwoThreads;
+using testing::OwnedMatrix;
+using testing::PlainMatrix;
+using testing::QuantizedMatrices;
+using testing::RoundedToBFloat16;
+using testing::TestBFloat16;
+using testing::TestMat;
+
+using Form = WeightOptions::Form;
+
+// Sum of |x| |w|, the scale of rounding errors, at its largest over all outputs.
+double Magnitude(std::vector<double> x, std::vector<double> w, size_t in) {
+  for (double& v : x) v = std::fabs(v);
+  for (double& v : w) v = std::fabs(v);
+  double largest = 0;
+  for (const double v : reference::MatMul(x, w, in)) largest = std::max(largest, v);
+  return largest;
+}
+
+// A sum of k products in float32, one after the other: at most k roundings of half an ulp; on
+// average far fewer. bfloat16 operands are exact in the expectation, so the same bound holds.
+double SumTolerance(size_t k) { return 2 * std::sqrt(double(k) + 8) * 0x1p-24 * 8; }
+
+struct Case {
+  Precision precision;
+  Form form;
+  bool gradients;
+};
+constexpr Case kCases[] = {{Precision::kBFloat16, Form::kCompact, false},
+                           {Precision::kFloat32, Form::kCompact, true},
+                           {Precision::kBFloat16, Form::kDense, true},
+                           {Precision::kFloat32, Form::kDense, false},
+                           {Precision::kBFloat16, Form::kDense, false}};
+
+// The float64 operands that a product is a sum over: quantised weights in compact form keep their
+// exact values even in bfloat16 (affine ones before the file's rounding of product and sum).
+std::vector<double> ForwardWeight(const OwnedMatrix& m, const Case& c) {
+  const bool quantized = cpu::QuantMatrix::IsQuantized(m.matrix);
+  if (c.precision == Precision::kFloat32 || (quantized && c.form == Form::kCompact))
+    return m.Values();
+  return RoundedToBFloat16(m.Values());
+}
+
+void CheckForward(const OwnedMatrix& m, const Case& c, size_t rows) {
+  const size_t in = m.matrix.cols, out = m.matrix.rows;
+  const TestMat x(rows, in, 3);
+  const bool bf16 = c.precision == Precision::kBFloat16;
+  const auto xs = bf16 ? RoundedToBFloat16(x.As()) : x.As();
+  const auto w = ForwardWeight(m, c);
+  const auto expected = reference::MatMul(xs, w, in);
+  double tolerance = SumTolerance(in) * Magnitude(xs, w, in);
+  if (m.matrix.kind == StoredMatrix::Kind::kAffine && bf16)
+    tolerance += 0x1p-8 * Magnitude(xs, w, in);  // the file's two roundings to bfloat16
+  for (const KernelSet& set : KernelSets()) {
+    const auto weight = set.backend->Prepare(m.matrix, {c.precision, c.form, c.gradients});
+    const std::string what = m.name + " on " + set.name;
+    const auto y = OnOneAndTwoThreads(what, [&] {
+      TestMat result(rows, out);
+      set.backend->MatMul(x, *weight, result);
+      EXPECT_TRUE(result.GuardsHold()) << what;
+      return result.Values();
+    });
+    ExpectNear(y, expected, tolerance, what);
+    if (!bf16) continue;
+    TestMat same(rows, out);
+    set.backend->MatMul(TestBFloat16(x), *weight, same);
+    EXPECT_EQ(y, same.Values()) << what << ": a bfloat16 operand gives other bits";
+  }
+}
+
+TEST(MatMulParity, PlainWeights) {
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kF16, Dtype::kBF16})
+    for (const auto [rows, in, out] :
+         {std::array<size_t, 3>{1, 1, 1}, {3, 17, 5}, {13, 64, 33}, {30, 95, 100}}) {
+      OwnedMatrix m = PlainMatrix(dtype, out, in);
+      m.Bind();
+      for (const Case& c : kCases) CheckForward(m, c, rows);
+    }
+}
+
+TEST(MatMulParity, QuantisedWeights) {
+  for (const auto& m : QuantizedMatrices(45, 256))
+    for (const Case& c : kCases)
+      for (const size_t rows : {1u, 7u, 26u}) CheckForward(m, c, rows);
+}
+
+TEST(MatMulParity, InputGradients) {
+  std::vector<OwnedMatrix> all = QuantizedMatrices(45, 256);
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16}) all.push_back(PlainMatrix(dtype, 45, 70));
+  for (OwnedMatrix& m : all) {
+    m.Bind();
+    const size_t in = m.matrix.cols, out = m.matrix.rows, rows = 14;
+    for (const Case& c : kCases) {
+      const bool bf16 = c.precision == Precision::kBFloat16;
+      const TestMat dy(rows, out, 3);
+      const auto w = reference::Transpose(bf16 ? RoundedToBFloat16(m.Values()) : m.Values(), in);
+      const auto dys = bf16 ? RoundedToBFloat16(dy.As()) : dy.As();
+      auto expected = reference::MatMul(dys, w, out);
+      const TestMat before(rows, in, 5);
+      const auto start = before.As();
+      for (size_t i = 0; i < expected.size(); ++i) expected[i] += start[i];
+      for (const KernelSet& set : KernelSets()) {
+        const auto weight = set.backend->Prepare(m.matrix, {c.precision, c.form, c.gradients});
+        const std::string what = m.name + " gradient on " + set.name;
+        const auto dx = OnOneAndTwoThreads(what, [&] {
+          TestMat result(rows, in, 5);
+          set.backend->AddMatMulInputGrad(dy, *weight, result);
+          EXPECT_TRUE(result.GuardsHold()) << what;
+          return result.Values();
+        });
+        ExpectNear(dx, expected, SumTolerance(out) * (4 + Magnitude(dys, w, out)), what);
+      }
+    }
+  }
+}
+
+// Decode, prefill and every batch between them: the same bits for the same row.
+TEST(MatMulParity, ARowDoesNotDependOnTheRowsBesideIt) {
+  std::vector<OwnedMatrix> all = QuantizedMatrices(70, 512);
+  all.push_back(PlainMatrix(Dtype::kBF16, 70, 300));
+  const TestMat all_rows(129, 512, 3);
+  for (OwnedMatrix& m : all) {
+    m.Bind();
+    for (const KernelSet& set : KernelSets())
+      for (const Precision p : {Precision::kBFloat16, Precision::kFloat32}) {
+        const auto weight = set.backend->Prepare(m.matrix, {p, Form::kCompact, false});
+        const ConstMat x = ConstMat(all_rows).Cols(0, m.matrix.cols);
+        TestMat full(129, 70);
+        set.backend->MatMul(x, *weight, full);
+        for (size_t rows = 1; rows <= 33; ++rows) {
+          TestMat part(rows, 70);
+          set.backend->MatMul(x.Rows(7, 7 + rows), *weight, part);
+          for (size_t t = 0; t < rows; ++t)
+            for (size_t o = 0; o < 70; ++o)
+              ASSERT_EQ(part.view().Row(t)[o], full.view().Row(t + 7)[o])
+                  << m.name << " on " << set.name << ", " << rows << " rows, row " << t;
+        }
+      }
+  }
+}
+
+TEST(MatMulParity, EmbedGivesTheStoredRowTimesScale) {
+  std::vector<OwnedMatrix> all = QuantizedMatrices(45, 256);
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kF16, Dtype::kBF16})
+    all.push_back(PlainMatrix(dtype, 45, 70));
+  for (OwnedMatrix& m : all) {
+    m.Bind();
+    const std::vector<int32_t> ids = {44, 0, 3, 3};
+    for (const KernelSet& set : KernelSets())
+      for (const Case& c : kCases) {
+        const auto weight = set.backend->Prepare(m.matrix, {c.precision, c.form, c.gradients});
+        TestMat y(4, m.matrix.cols);
+        set.backend->Embed(ids, *weight, 25.25f, y);
+        std::vector<float> row(m.matrix.cols);
+        for (size_t t = 0; t < 4; ++t) {
+          ReadRow(m.matrix, ids[t], row);
+          for (size_t i = 0; i < row.size(); ++i)
+            ASSERT_EQ(y.view().Row(t)[i], row[i] * 25.25f) << m.name;
+        }
+        EXPECT_TRUE(y.GuardsHold());
+      }
+  }
+}
+
+// y += s x w^T, dx += s dy w, dw += s dy^T x with shapes of adapters and odd ones.
+TEST(TrainedProductParity, MatchesTheReference) {
+  for (const auto [t, in, out] : {std::array<size_t, 3>{1, 8, 33},
+                                  {37, 96, 8},
+                                  {37, 8, 96},
+                                  {50, 33, 17},
+                                  {5, 1, 1},
+                                  {2, 64, 256}})
+    for (const Precision p : {Precision::kBFloat16, Precision::kFloat32}) {
+      const TestMat x(t, in, 3), w(out, in, 4), dy(t, out, 5);
+      const auto as = [&](const TestMat& m) {
+        return p == Precision::kBFloat16 ? RoundedToBFloat16(m.As()) : m.As();
+      };
+      const auto y64 = reference::MatMul(as(x), as(w), in);
+      const auto dx64 = reference::MatMul(as(dy), reference::Transpose(as(w), in), out);
+      const auto dw64 =
+          reference::MatMul(reference::Transpose(as(dy), out), reference::Transpose(as(x), in), t);
+      const auto plus = [](const TestMat& before, std::vector<double> v) {
+        const auto start = before.As();
+        for (size_t i = 0; i < v.size(); ++i) v[i] = start[i] + 0.5 * v[i];
+        return v;
+      };
+      for (const KernelSet& set : KernelSets()) {
+        OnOneAndTwoThreads("trained product on " + set.name, [&] {
+          TestMat y(t, out, 7), dx(t, in, 8), dw(out, in, 9);
+          set.backend->AddMatMul(p, 0.5f, x, w, y);
+          set.backend->AddMatMulInputGrad(p, 0.5f, dy, w, dx);
+          set.backend->AddMatMulWeightGrad(p, 0.5f, dy, x, dw);
+          // Elements of x, w, dy are below 4 and mostly below 2.
+          ExpectNear(y.Values(), plus(TestMat(t, out, 7), y64), SumTolerance(in) * (4 + 2 * in),
+                     "y");
+          ExpectNear(dx.Values(), plus(TestMat(t, in, 8), dx64), SumTolerance(out) * (4 + 2 * out),
+                     "dx");
+          ExpectNear(dw.Values(), plus(TestMat(out, in, 9), dw64), SumTolerance(t) * (4 + 2 * t),
+                     "dw");
+          EXPECT_TRUE(y.GuardsHold() && dx.GuardsHold() && dw.GuardsHold());
+          std::vector<float> all = y.Values();
+          for (const TestMat* m : {&dx, &dw})
+            for (const float v : m->Values()) all.push_back(v);
+          return all;
+        });
+      }
+    }
+}
+
+TEST(TrainedProductParity, TakesBFloat16OperandsToTheSameBits) {
+  const TestMat x(19, 40, 3), w(24, 40, 4), dy(19, 24, 5);
+  for (const KernelSet& set : KernelSets()) {
+    TestMat y(19, 24), y16(19, 24), dx(19, 40), dx16(19, 40), dw(24, 40), dw16(24, 40);
+    const Precision p = Precision::kBFloat16;
+    set.backend->AddMatMul(p, 1, x, w, y);
+    set.backend->AddMatMul(p, 1, TestBFloat16(x), w, y16);
+    set.backend->AddMatMulInputGrad(p, 1, dy, w, dx);
+    set.backend->AddMatMulInputGrad(p, 1, TestBFloat16(dy), w, dx16);
+    set.backend->AddMatMulWeightGrad(p, 1, dy, x, dw);
+    set.backend->AddMatMulWeightGrad(p, 1, TestBFloat16(dy), TestBFloat16(x), dw16);
+    EXPECT_EQ(y.Values(), y16.Values()) << set.name;
+    EXPECT_EQ(dx.Values(), dx16.Values()) << set.name;
+    EXPECT_EQ(dw.Values(), dw16.Values()) << set.name;
+  }
+}
+
+TEST(PrepareErrors, NamesWhatIsWrongWithAShape) {
+  Backend& backend = *KernelSets().front().backend;
+  OwnedMatrix m = GgmlMatrix(GgmlType::kQ4_K, 4, 256);
+  m.Bind();
+  StoredMatrix cut = m.matrix, odd = m.matrix, empty = m.matrix, heads = m.matrix;
+  cut.bytes = cut.bytes.first(100);
+  odd.cols = 200;
+  empty.rows = 0;
+  heads.adjacent_pair_heads = 3;
+  for (const StoredMatrix& bad : {cut, odd, empty, heads})
+    EXPECT_THROW(backend.Prepare(bad, {}), Error);
+  OwnedMatrix affine = AffineMatrix({4, 64}, Dtype::kBF16, 4, 256);
+  affine.scales.pop_back();
+  affine.Bind();
+  EXPECT_THROW(backend.Prepare(affine.matrix, {}), Error);
+}
+
+}  // namespace
+}  // namespace lem
