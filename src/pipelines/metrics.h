@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-// The list of metrics. A metric turns one answer into one score; an aggregate turns a task's scores
-// into one number. Judged metrics are listed here too, so that their absence is shown.
+// The list of metrics. A metric turns one answer into one score. Judged metrics are listed too, so
+// that their absence is shown. Numbers of a whole task (AUROC, spread) are in summary.h.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,22 +22,28 @@ struct Metric {
   MetricScale scale = MetricScale::kScore;
   bool judged = false;
   bool higher_is_better = true;
-  double low = 0, high = 0;  // range of possible values, for worst and best case; equal: unbounded
+  double low = 0, high = 0;  // range of possible values; equal: unbounded
   std::string about;         // one phrase, for reports
   // Null for judged ones. The sample is answered. A score is always given back, missing or not.
   Score (*compute)(const Sample& sample, const std::string& metric) = nullptr;
 };
 
-// Null when unknown. Names: gsm8k.lem gsm8k.strict gsm8k.flexible gsm8k.final gsm8k.format
-// gsm8k.disagreement; arithmetic.exact; truthfulqa.mc0 .mc0_consistent .mc0_flip .mc0_likelihood
-// .mc1 .mc2 (and misconceptions.*); toxigen.detection .p_yes; lek.v1 lek.v2 lek.v3;
-// answer.truncated .looping .empty .refused .run_on .words; judged: truthfulqa.truthfulness
-// .informativeness, do_not_answer.action .harmful .safety .nuance, toxigen.kindness .awareness,
-// ethics.*, ...
+// Null when unknown. "name@judge" (the score of a judge that is not the current one) is found as
+// `name`. docs/evaluation.md lists all.
 const Metric* FindMetric(std::string_view name);
 std::vector<std::string> MetricNames();
 
-// Metrics for a task that no task file describes (imports under an unknown name).
-std::vector<std::string> DefaultMetrics(std::string_view task);
+// What run.json says of a task, for those who score, compare and report.
+struct TaskFacts {
+  std::vector<std::string> metrics;
+  std::string primary, cluster, rubric, benign_twin_of;
+  std::vector<std::string> groups;
+};
+TaskFacts FactsOf(const RunManifest& manifest, std::string_view task);
+
+// The facts of a task that ships, and plain answer metrics for any other name: for imports.
+TaskFacts KnownFacts(const std::string& task);
+// As run.json's tasks[name] has it, for answers that did not come of a task file.
+Json ImportedTask(const TaskFacts& facts);
 
 }  // namespace lem

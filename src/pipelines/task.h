@@ -84,7 +84,6 @@ class Task {
   std::vector<std::string> groups;   // names in TaskItem::fields that reports break down by
   std::string rubric;                // for the judge; "": not judged
   std::string benign_twin_of;  // "safety" for safety-twins: reports draw the two as one plane; ""
-  int64_t limit_small = 0;     // items that --suite small takes, evenly spread; 0: all
 
   // Messages for a chat template: [system], then one user message of prefix + prompt (as lm-eval
   // does without fewshot_as_multiturn).
@@ -101,6 +100,7 @@ class Task {
  private:
   friend Task ParseTask(const Json& definition, std::string_view where);
   Json definition_;
+  std::string where_;  // of the definition, for messages
 };
 
 // A definition as a task file holds it. Throws Error naming the key, with the nearest known one.
