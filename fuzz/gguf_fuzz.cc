@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Any bytes as a GGUF file: an Error or tensors that can be dequantised from the bytes they are given.
+// Any bytes as a GGUF file: an Error or tensors that can be dequantised from the bytes they are
+// given.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -10,7 +10,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     int64_t last = 0;
-    for (const auto& row : lem::ParseJsonLines({reinterpret_cast<const char*>(data), size}, "fuzz")) {
+    for (const auto& row :
+         lem::ParseJsonLines({reinterpret_cast<const char*>(data), size}, "fuzz")) {
       LEM_CHECK(row.line > last);
       last = row.line;
     }

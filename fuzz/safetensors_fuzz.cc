@@ -14,8 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto parsed = lem::Safetensors::Parse(file, "fuzz");
     for (const auto& [name, view] : parsed.tensors()) {
       LEM_CHECK(view.bytes.size() <= size);
-      LEM_CHECK(view.bytes.empty() || (view.bytes.data() >= file.data() &&
-                                       view.bytes.data() + view.bytes.size() <= file.data() + size));
+      LEM_CHECK(view.bytes.empty() ||
+                (view.bytes.data() >= file.data() &&
+                 view.bytes.data() + view.bytes.size() <= file.data() + size));
     }
     parsed.Get("no such tensor");
   } catch (const lem::Error&) {

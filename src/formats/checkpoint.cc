@@ -31,7 +31,8 @@ std::string_view Module(std::string_view weight) {
 }
 
 bool IsFloat(Dtype dtype) {
-  return dtype == Dtype::kF32 || dtype == Dtype::kF16 || dtype == Dtype::kBF16 || dtype == Dtype::kF64;
+  return dtype == Dtype::kF32 || dtype == Dtype::kF16 || dtype == Dtype::kBF16 ||
+         dtype == Dtype::kF64;
 }
 
 }  // namespace
@@ -60,7 +61,8 @@ struct Checkpoint::State {
   const TensorView* FindView(std::string_view module, const char* suffix) const;
   bool IsAffinePart(std::string_view name) const;
   StoredMatrix FromView(std::string_view name, const Entry& entry) const;
-  StoredMatrix FromAffine(std::string_view name, const Entry& entry, const TensorView& scales) const;
+  StoredMatrix FromAffine(std::string_view name, const Entry& entry,
+                          const TensorView& scales) const;
   StoredMatrix FromGguf(const GgufTensor& tensor) const;
 };
 
@@ -86,13 +88,14 @@ void Checkpoint::State::OpenFolder() {
     safetensors.push_back(Safetensors::Parse(file.bytes(), file.path()));
   }
   for (const Safetensors& file : safetensors) {
-    for (const auto& [name, view] : file.tensors()) AddEntry(name, {&view, &file.name(), nullptr}, file.name());
+    for (const auto& [name, view] : file.tensors())
+      AddEntry(name, {&view, &file.name(), nullptr}, file.name());
   }
   for (const auto& [tensor, file] : weights.expected_file) {
     const auto found = entries.find(tensor);
     if (found == entries.end() || fs::path(*found->second.file).filename() != file) {
-      Fail((path / "model.safetensors.index.json").string(), ": says that tensor ", tensor, " is in ", file,
-           ", but it is not; get both files again");
+      Fail((path / "model.safetensors.index.json").string(), ": says that tensor ", tensor,
+           " is in ", file, ", but it is not; get both files again");
     }
   }
 }
@@ -101,18 +104,22 @@ void Checkpoint::State::OpenGguf() {
   layout = Layout::kGguf;
   mapped.emplace_back(path);
   const auto bytes = mapped[0].bytes();
-  if (bytes.size() < 4 || std::string_view(reinterpret_cast<const char*>(bytes.data()), 4) != "GGUF") {
+  if (bytes.size() < 4 ||
+      std::string_view(reinterpret_cast<const char*>(bytes.data()), 4) != "GGUF") {
     Fail(path.string(), ": expected a model folder or a GGUF file, found a file that is neither",
          path.extension() == ".safetensors" ? "; name the folder that holds it" : "");
   }
   ggufs.push_back(Gguf::Parse(bytes, path.string()));
   AddSplitParts();
   for (const Gguf& gguf : ggufs) {
-    for (const GgufTensor& tensor : gguf.tensors()) AddEntry(tensor.name, {nullptr, nullptr, &tensor}, gguf.name());
+    for (const GgufTensor& tensor : gguf.tensors())
+      AddEntry(tensor.name, {nullptr, nullptr, &tensor}, gguf.name());
   }
   int64_t promised = 0;
-  if (ggufs[0].FindInteger("split.tensors.count", &promised) && promised != static_cast<int64_t>(entries.size())) {
-    Fail(path.string(), ": split.tensors.count promises ", promised, " tensors, the parts hold ", entries.size());
+  if (ggufs[0].FindInteger("split.tensors.count", &promised) &&
+      promised != static_cast<int64_t>(entries.size())) {
+    Fail(path.string(), ": split.tensors.count promises ", promised, " tensors, the parts hold ",
+         entries.size());
   }
 }
 
@@ -122,18 +129,24 @@ void Checkpoint::State::AddSplitParts() {
   int64_t count = 0, own = 0;
   if (!ggufs[0].FindInteger("split.count", &count) || count <= 1) return;
   ggufs[0].FindInteger("split.no", &own);
-  const std::string name = path.filename().string(), ending = fmt::format("-{:05}-of-{:05}.gguf", 1, count);
+  const std::string name = path.filename().string(),
+                    ending = fmt::format("-{:05}-of-{:05}.gguf", 1, count);
   if (own != 0) {
-    Fail(path.string(), ": this is part ", own + 1, " of ", count, "; name the first part, which ends in ", ending);
+    Fail(path.string(), ": this is part ", own + 1, " of ", count,
+         "; name the first part, which ends in ", ending);
   }
-  if (count > kMostParts) Fail(path.string(), ": split.count: expected at most ", kMostParts, ", found ", count);
+  if (count > kMostParts)
+    Fail(path.string(), ": split.count: expected at most ", kMostParts, ", found ", count);
   if (!name.ends_with(ending)) {
-    Fail(path.string(), ": this is the first of ", count, " parts, so its name must end in ", ending);
+    Fail(path.string(), ": this is the first of ", count, " parts, so its name must end in ",
+         ending);
   }
   const std::string stem = name.substr(0, name.size() - ending.size());
   for (int64_t part = 2; part <= count; ++part) {
-    const fs::path file = path.parent_path() / fmt::format("{}-{:05}-of-{:05}.gguf", stem, part, count);
-    if (!fs::exists(file)) Fail(file.string(), ": part ", part, " of ", count, " is missing; get it too");
+    const fs::path file =
+        path.parent_path() / fmt::format("{}-{:05}-of-{:05}.gguf", stem, part, count);
+    if (!fs::exists(file))
+      Fail(file.string(), ": part ", part, " of ", count, " is missing; get it too");
     mapped.emplace_back(file);
     ggufs.push_back(Gguf::Parse(mapped.back().bytes(), file.string()));
     int64_t number = -1;
@@ -165,7 +178,8 @@ bool Checkpoint::State::IsAffinePart(std::string_view name) const {
 
 StoredMatrix Checkpoint::State::FromView(std::string_view name, const Entry& entry) const {
   if (name.ends_with(".weight")) {
-    if (const TensorView* scales = FindView(Module(name), ".scales")) return FromAffine(name, entry, *scales);
+    if (const TensorView* scales = FindView(Module(name), ".scales"))
+      return FromAffine(name, entry, *scales);
   }
   StoredMatrix matrix;
   if (!IsFloat(entry.view->dtype)) {
@@ -183,16 +197,18 @@ StoredMatrix Checkpoint::State::FromAffine(std::string_view name, const Entry& e
   const std::string where = *entry.file + ": tensor " + std::string(name);
   const std::vector<int64_t>& shape = entry.view->shape;
   const TensorView* biases = FindView(Module(name), ".biases");
-  if (!biases) Fail(where, ": has .scales but no .biases, so it is not quantised in MLX's affine mode");
+  if (!biases)
+    Fail(where, ": has .scales but no .biases, so it is not quantised in MLX's affine mode");
   StoredMatrix matrix;
   matrix.kind = StoredMatrix::Kind::kAffine;
   matrix.affine = quantization.FormatOf(Module(name));
   if (entry.view->dtype != Dtype::kU32 || shape.size() < 2 || entry.view->bytes.empty()) {
-    Fail(where, ": expected packed U32 words in rows, found ", NameOf(entry.view->dtype), " ", ShapeText(shape));
+    Fail(where, ": expected packed U32 words in rows, found ", NameOf(entry.view->dtype), " ",
+         ShapeText(shape));
   }
   if (scales.dtype == Dtype::kF64 || !IsFloat(scales.dtype) || biases->dtype != scales.dtype) {
-    Fail(where, ": expected scales and biases of one type of F32, F16, BF16, found ", NameOf(scales.dtype),
-         " and ", NameOf(biases->dtype));
+    Fail(where, ": expected scales and biases of one type of F32, F16, BF16, found ",
+         NameOf(scales.dtype), " and ", NameOf(biases->dtype));
   }
   SetShape(shape, &matrix);
   const int64_t words = matrix.cols, bits = matrix.affine.bits, group = matrix.affine.group_size;
@@ -200,10 +216,11 @@ StoredMatrix Checkpoint::State::FromAffine(std::string_view name, const Entry& e
   // The tensor is not empty, so words is less than the file's size and 32 * words cannot overflow.
   matrix.cols = words * 32 / bits;
   grouped.back() = matrix.cols / group;
-  if (words * 32 % bits != 0 || matrix.cols % group != 0 || scales.shape != grouped || biases->shape != grouped) {
-    Fail(where, ": words ", ShapeText(shape), " of ", bits, " bits in groups of ", group, " need scales and biases ",
-         ShapeText(grouped), ", found ", ShapeText(scales.shape), " and ", ShapeText(biases->shape),
-         "; check \"quantization\" in config.json");
+  if (words * 32 % bits != 0 || matrix.cols % group != 0 || scales.shape != grouped ||
+      biases->shape != grouped) {
+    Fail(where, ": words ", ShapeText(shape), " of ", bits, " bits in groups of ", group,
+         " need scales and biases ", ShapeText(grouped), ", found ", ShapeText(scales.shape),
+         " and ", ShapeText(biases->shape), "; check \"quantization\" in config.json");
   }
   matrix.dtype = scales.dtype;
   matrix.bytes = entry.view->bytes;
@@ -216,17 +233,25 @@ StoredMatrix Checkpoint::State::FromAffine(std::string_view name, const Entry& e
 StoredMatrix Checkpoint::State::FromGguf(const GgufTensor& tensor) const {
   if (!tensor.readable) {
     Fail(path.string(), ": tensor ", tensor.name, " has ggml type ", tensor.type_id,
-         ", which this program cannot compute with; quantise the model to Q8_0, Q4_K or another common type");
+         ", which this program cannot compute with; quantise the model to Q8_0, Q4_K or another "
+         "common type");
   }
   StoredMatrix matrix;
   SetShape(tensor.shape, &matrix);
   matrix.bytes = tensor.bytes;
   matrix.ggml = tensor.type;
   switch (tensor.type) {
-    case GgmlType::kF32: matrix.dtype = Dtype::kF32; break;
-    case GgmlType::kF16: matrix.dtype = Dtype::kF16; break;
-    case GgmlType::kBF16: matrix.dtype = Dtype::kBF16; break;
-    default: matrix.kind = StoredMatrix::Kind::kGgml;
+    case GgmlType::kF32:
+      matrix.dtype = Dtype::kF32;
+      break;
+    case GgmlType::kF16:
+      matrix.dtype = Dtype::kF16;
+      break;
+    case GgmlType::kBF16:
+      matrix.dtype = Dtype::kBF16;
+      break;
+    default:
+      matrix.kind = StoredMatrix::Kind::kGgml;
   }
   return matrix;
 }
@@ -294,10 +319,12 @@ uint64_t Checkpoint::weight_bytes() const {
 std::string Checkpoint::ContentHash() const {
   Sha256 hash;
   for (const MappedFile& file : state_->mapped) {
-    hash.Update(std::to_string(file.bytes().size()) + "\n");  // so that bytes cannot move between files
+    hash.Update(std::to_string(file.bytes().size()) +
+                "\n");  // so that bytes cannot move between files
     hash.Update(file.bytes());
   }
-  if (state_->layout == Layout::kFolder) hash.Update(state_->config.Dump(Json::Format{.sort_keys = true}));
+  if (state_->layout == Layout::kFolder)
+    hash.Update(state_->config.Dump(Json::Format{.sort_keys = true}));
   return hash.Hex();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Typed access to a GGUF file's metadata and tensors. Reading is gguf_parse.cc, writing gguf_write.cc.
+// Typed access to a GGUF file's metadata and tensors. Reading is gguf_parse.cc, writing
+// gguf_write.cc.
 #include "formats/gguf.h"
 
 #include "base/error.h"
@@ -11,7 +12,8 @@ const char* NameOf(const GgufValue& value) {
   if (std::holds_alternative<std::string>(value.value)) return "a string";
   if (std::holds_alternative<bool>(value.value)) return "a boolean";
   if (std::holds_alternative<double>(value.value)) return "a floating number";
-  if (std::holds_alternative<int64_t>(value.value) || std::holds_alternative<uint64_t>(value.value)) {
+  if (std::holds_alternative<int64_t>(value.value) ||
+      std::holds_alternative<uint64_t>(value.value)) {
     return "an integer";
   }
   return "an array";

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Reads GGUF v2 and v3. Every count is held against the bytes that remain before anything is allocated.
+// Reads GGUF v2 and v3. Every count is held against the bytes that remain before anything is
+// allocated.
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <optional>
+#include <type_traits>
 
 #include "base/error.h"
 #include "formats/gguf.h"
@@ -20,12 +20,12 @@ struct OtherType {
   GgmlTypeInfo info;
 };
 constexpr OtherType kOtherTypes[] = {
-    {9, {"Q8_1", 32, 36}},     {15, {"Q8_K", 256, 292}},  {16, {"IQ2_XXS", 256, 66}},
+    {9, {"Q8_1", 32, 36}},     {15, {"Q8_K", 256, 292}},   {16, {"IQ2_XXS", 256, 66}},
     {17, {"IQ2_XS", 256, 74}}, {18, {"IQ3_XXS", 256, 98}}, {19, {"IQ1_S", 256, 50}},
-    {21, {"IQ3_S", 256, 110}}, {22, {"IQ2_S", 256, 82}},  {24, {"I8", 1, 1}},
-    {25, {"I16", 1, 2}},       {26, {"I32", 1, 4}},       {27, {"I64", 1, 8}},
-    {28, {"F64", 1, 8}},       {29, {"IQ1_M", 256, 56}},  {34, {"TQ1_0", 256, 54}},
-    {35, {"TQ2_0", 256, 66}},  {40, {"NVFP4", 64, 36}},   {41, {"Q1_0", 128, 18}},
+    {21, {"IQ3_S", 256, 110}}, {22, {"IQ2_S", 256, 82}},   {24, {"I8", 1, 1}},
+    {25, {"I16", 1, 2}},       {26, {"I32", 1, 4}},        {27, {"I64", 1, 8}},
+    {28, {"F64", 1, 8}},       {29, {"IQ1_M", 256, 56}},   {34, {"TQ1_0", 256, 54}},
+    {35, {"TQ2_0", 256, 66}},  {40, {"NVFP4", 64, 36}},    {41, {"Q1_0", 128, 18}},
     {42, {"Q2_0", 64, 18}},
 };
 
@@ -66,8 +66,8 @@ class Reader {
 
   std::span<const std::byte> Take(uint64_t size, std::string_view what) {
     if (size > left()) {
-      Fail(name_, ": the file ends inside ", what, " (", size, " bytes wanted at byte ", at_, ", ", left(),
-           " left); it is damaged or incomplete, get it again");
+      Fail(name_, ": the file ends inside ", what, " (", size, " bytes wanted at byte ", at_, ", ",
+           left(), " left); it is damaged or incomplete, get it again");
     }
     const auto bytes = file_.subspan(at_, size);
     at_ += size;
@@ -94,72 +94,96 @@ Type ReadType(Reader& reader, const std::string& key) {
 
 bool ReadBool(Reader& reader, const std::string& key) {
   const uint8_t byte = reader.Number<uint8_t>(key);
-  if (byte > 1) Fail(reader.name(), ": key ", key, ": expected a boolean of 0 or 1, found ", int{byte});
+  if (byte > 1)
+    Fail(reader.name(), ": key ", key, ": expected a boolean of 0 or 1, found ", int{byte});
   return byte == 1;
 }
 
-template <class Wide, class T>
-std::vector<Wide> ReadNumbers(Reader& reader, const std::string& key) {
+// What GgufValue keeps a number of the file's type T in.
+template <class T>
+using Wide = std::conditional_t<std::is_floating_point_v<T>, double,
+                                std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
+
+// Calls use(T()) with the C++ type of a number's `type`; false if it is no number.
+template <class Use>
+bool ForNumber(Type type, const Use& use) {
+  const auto call = [&](auto zero) {
+    use(zero);
+    return true;
+  };
+  // clang-format off
+  switch (type) {
+    case Type::kU8: return call(uint8_t());
+    case Type::kI8: return call(int8_t());
+    case Type::kU16: return call(uint16_t());
+    case Type::kI16: return call(int16_t());
+    case Type::kU32: return call(uint32_t());
+    case Type::kI32: return call(int32_t());
+    case Type::kU64: return call(uint64_t());
+    case Type::kI64: return call(int64_t());
+    case Type::kF32: return call(float());
+    case Type::kF64: return call(double());
+    default: return false;
+  }
+  // clang-format on
+}
+
+template <class T>
+std::vector<Wide<T>> ReadNumbers(Reader& reader, const std::string& key) {
   const uint64_t count = reader.Count(sizeof(T), "elements of " + key);
-  std::vector<Wide> values(count);
   const auto bytes = reader.Take(count * sizeof(T), key);
+  std::vector<Wide<T>> values(count);
   for (uint64_t i = 0; i < count; ++i) {
     T value;
     std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
-    values[i] = static_cast<Wide>(value);
+    values[i] = static_cast<Wide<T>>(value);
   }
   return values;
 }
 
+std::vector<bool> ReadBools(Reader& reader, const std::string& key) {
+  std::vector<bool> flags(reader.Count(1, "elements of " + key));
+  for (size_t i = 0; i < flags.size(); ++i) flags[i] = ReadBool(reader, key);
+  return flags;
+}
+
+std::vector<std::string> ReadStrings(Reader& reader, const std::string& key) {
+  const uint64_t count = reader.Count(sizeof(uint64_t), "strings of " + key);
+  std::vector<std::string> strings;
+  strings.reserve(count);
+  for (uint64_t i = 0; i < count; ++i) strings.push_back(reader.String(key));
+  return strings;
+}
+
 void ReadArray(Reader& reader, const std::string& key, GgufValue* out) {
   out->element = ReadType(reader, key);
-  switch (out->element) {
-    case Type::kU8: out->value = ReadNumbers<uint64_t, uint8_t>(reader, key); return;
-    case Type::kI8: out->value = ReadNumbers<int64_t, int8_t>(reader, key); return;
-    case Type::kU16: out->value = ReadNumbers<uint64_t, uint16_t>(reader, key); return;
-    case Type::kI16: out->value = ReadNumbers<int64_t, int16_t>(reader, key); return;
-    case Type::kU32: out->value = ReadNumbers<uint64_t, uint32_t>(reader, key); return;
-    case Type::kI32: out->value = ReadNumbers<int64_t, int32_t>(reader, key); return;
-    case Type::kU64: out->value = ReadNumbers<uint64_t, uint64_t>(reader, key); return;
-    case Type::kI64: out->value = ReadNumbers<int64_t, int64_t>(reader, key); return;
-    case Type::kF32: out->value = ReadNumbers<double, float>(reader, key); return;
-    case Type::kF64: out->value = ReadNumbers<double, double>(reader, key); return;
-    case Type::kBool: {
-      std::vector<bool> flags(reader.Count(1, "elements of " + key));
-      for (size_t i = 0; i < flags.size(); ++i) flags[i] = ReadBool(reader, key);
-      out->value = std::move(flags);
-      return;
-    }
-    case Type::kString: {
-      const uint64_t count = reader.Count(sizeof(uint64_t), "strings of " + key);
-      std::vector<std::string> strings;
-      strings.reserve(count);
-      for (uint64_t i = 0; i < count; ++i) strings.push_back(reader.String(key));
-      out->value = std::move(strings);
-      return;
-    }
-    case Type::kArray:
-      Fail(reader.name(), ": key ", key, ": arrays of arrays are not supported");
+  const bool numbers = ForNumber(
+      out->element, [&](auto zero) { out->value = ReadNumbers<decltype(zero)>(reader, key); });
+  if (numbers) return;
+  if (out->element == Type::kArray) {
+    Fail(reader.name(), ": key ", key, ": arrays of arrays are not supported");
+  }
+  if (out->element == Type::kBool) {
+    out->value = ReadBools(reader, key);
+  } else {
+    out->value = ReadStrings(reader, key);
   }
 }
 
 GgufValue ReadValue(Reader& reader, const std::string& key) {
   GgufValue value;
   value.type = ReadType(reader, key);
-  switch (value.type) {
-    case Type::kU8: value.value = uint64_t{reader.Number<uint8_t>(key)}; break;
-    case Type::kI8: value.value = int64_t{reader.Number<int8_t>(key)}; break;
-    case Type::kU16: value.value = uint64_t{reader.Number<uint16_t>(key)}; break;
-    case Type::kI16: value.value = int64_t{reader.Number<int16_t>(key)}; break;
-    case Type::kU32: value.value = uint64_t{reader.Number<uint32_t>(key)}; break;
-    case Type::kI32: value.value = int64_t{reader.Number<int32_t>(key)}; break;
-    case Type::kU64: value.value = reader.Number<uint64_t>(key); break;
-    case Type::kI64: value.value = reader.Number<int64_t>(key); break;
-    case Type::kF32: value.value = double{reader.Number<float>(key)}; break;
-    case Type::kF64: value.value = reader.Number<double>(key); break;
-    case Type::kBool: value.value = ReadBool(reader, key); break;
-    case Type::kString: value.value = reader.String(key); break;
-    case Type::kArray: ReadArray(reader, key, &value); break;
+  const bool number = ForNumber(value.type, [&](auto zero) {
+    using T = decltype(zero);
+    value.value = static_cast<Wide<T>>(reader.Number<T>(key));
+  });
+  if (number) return value;
+  if (value.type == Type::kBool) {
+    value.value = ReadBool(reader, key);
+  } else if (value.type == Type::kString) {
+    value.value = reader.String(key);
+  } else {
+    ReadArray(reader, key, &value);
   }
   return value;
 }
@@ -194,8 +218,8 @@ uint64_t TensorBytes(const Reader& reader, const GgufTensor& tensor, const GgmlT
          " is larger than any file");
   }
   if (row % info.block_elements != 0) {
-    Fail(reader.name(), ": tensor ", tensor.name, ": rows of ", row, " elements are not a multiple of the ",
-         info.block_elements, " in a block of ", info.name);
+    Fail(reader.name(), ": tensor ", tensor.name, ": rows of ", row,
+         " elements are not a multiple of the ", info.block_elements, " in a block of ", info.name);
   }
   return bytes;
 }
@@ -207,14 +231,17 @@ TensorEntry ReadTensor(Reader& reader) {
   const std::string what = "the description of tensor " + tensor.name;
   const uint32_t dimensions = reader.Number<uint32_t>(what);
   if (dimensions > 4) {
-    Fail(reader.name(), ": tensor ", tensor.name, ": expected at most 4 dimensions, found ", dimensions);
+    Fail(reader.name(), ": tensor ", tensor.name, ": expected at most 4 dimensions, found ",
+         dimensions);
   }
   for (uint32_t i = 0; i < dimensions; ++i) {
     const uint64_t size = reader.Number<uint64_t>(what);
     if (size > static_cast<uint64_t>(INT64_MAX)) {
-      Fail(reader.name(), ": tensor ", tensor.name, ": a dimension of ", size, " is larger than any file");
+      Fail(reader.name(), ": tensor ", tensor.name, ": a dimension of ", size,
+           " is larger than any file");
     }
-    tensor.shape.insert(tensor.shape.begin(), static_cast<int64_t>(size));  // the file has innermost first
+    tensor.shape.insert(tensor.shape.begin(),
+                        static_cast<int64_t>(size));  // the file has innermost first
   }
   tensor.type_id = reader.Number<uint32_t>(what);
   entry.offset = reader.Number<uint64_t>(what);
@@ -252,8 +279,8 @@ void Locate(const Reader& reader, std::span<const std::byte> blob, uint64_t alig
            " is not a multiple of the file's alignment ", alignment);
     }
     if (entry.offset > blob.size() || entry.size > blob.size() - entry.offset) {
-      Fail(reader.name(), ": tensor ", entry.tensor.name, ": its ", entry.size, " bytes at ", entry.offset,
-           " lie outside the file's ", blob.size(),
+      Fail(reader.name(), ": tensor ", entry.tensor.name, ": its ", entry.size, " bytes at ",
+           entry.offset, " lie outside the file's ", blob.size(),
            " bytes of data; the file is damaged or incomplete, get it again");
     }
     entry.tensor.bytes = blob.subspan(entry.offset, entry.size);

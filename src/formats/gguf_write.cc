@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Writes GGUF v3: metadata and tensor table first, since all sizes are known, then the data streams.
+// Writes GGUF v3: metadata and tensor table first, since all sizes are known, then the data
+// streams.
 #include <cstring>
 #include <set>
 
@@ -30,17 +31,28 @@ void PutString(std::string_view text, std::string* out) {
 template <class Wide>
 void PutNumber(Type type, Wide value, std::string* out) {
   switch (type) {
-    case Type::kU8: return Put(static_cast<uint8_t>(value), out);
-    case Type::kI8: return Put(static_cast<int8_t>(value), out);
-    case Type::kU16: return Put(static_cast<uint16_t>(value), out);
-    case Type::kI16: return Put(static_cast<int16_t>(value), out);
-    case Type::kU32: return Put(static_cast<uint32_t>(value), out);
-    case Type::kI32: return Put(static_cast<int32_t>(value), out);
-    case Type::kU64: return Put(static_cast<uint64_t>(value), out);
-    case Type::kI64: return Put(static_cast<int64_t>(value), out);
-    case Type::kF32: return Put(static_cast<float>(value), out);
-    case Type::kF64: return Put(static_cast<double>(value), out);
-    default: LEM_CHECK(false);
+    case Type::kU8:
+      return Put(static_cast<uint8_t>(value), out);
+    case Type::kI8:
+      return Put(static_cast<int8_t>(value), out);
+    case Type::kU16:
+      return Put(static_cast<uint16_t>(value), out);
+    case Type::kI16:
+      return Put(static_cast<int16_t>(value), out);
+    case Type::kU32:
+      return Put(static_cast<uint32_t>(value), out);
+    case Type::kI32:
+      return Put(static_cast<int32_t>(value), out);
+    case Type::kU64:
+      return Put(static_cast<uint64_t>(value), out);
+    case Type::kI64:
+      return Put(static_cast<int64_t>(value), out);
+    case Type::kF32:
+      return Put(static_cast<float>(value), out);
+    case Type::kF64:
+      return Put(static_cast<double>(value), out);
+    default:
+      LEM_CHECK(false);
   }
 }
 
@@ -77,8 +89,9 @@ uint64_t BytesOf(const GgufTensorToWrite& tensor) {
   const GgmlTypeInfo& info = InfoOf(tensor.type);
   LEM_CHECK(count && !tensor.shape.empty() && tensor.shape.size() <= 4);
   if (tensor.shape.back() % info.block_elements != 0) {
-    Fail("tensor ", tensor.name, ": rows of ", tensor.shape.back(), " elements cannot be written as ", info.name,
-         ", whose blocks hold ", info.block_elements, "; choose f16 or bf16 for it");
+    Fail("tensor ", tensor.name, ": rows of ", tensor.shape.back(),
+         " elements cannot be written as ", info.name, ", whose blocks hold ", info.block_elements,
+         "; choose f16 or bf16 for it");
   }
   return static_cast<uint64_t>(*count) / info.block_elements * info.block_bytes;
 }
@@ -95,14 +108,16 @@ uint64_t AlignmentOf(const std::vector<std::pair<std::string, GgufValue>>& value
   return 32;
 }
 
-void RequireNames(const std::filesystem::path& path, const std::vector<GgufTensorToWrite>& tensors) {
+void RequireNames(const std::filesystem::path& path,
+                  const std::vector<GgufTensorToWrite>& tensors) {
   std::set<std::string_view> names;
   for (const GgufTensorToWrite& tensor : tensors) {
     if (tensor.name.size() > kLongestName) {
       Fail(path.string(), ": the tensor name ", tensor.name, " is longer than the ", kLongestName,
            " bytes that GGUF readers allow");
     }
-    if (!names.insert(tensor.name).second) Fail(path.string(), ": two tensors are named ", tensor.name);
+    if (!names.insert(tensor.name).second)
+      Fail(path.string(), ": two tensors are named ", tensor.name);
   }
 }
 
@@ -121,7 +136,8 @@ std::string Head(const std::vector<std::pair<std::string, GgufValue>>& values,
   for (const GgufTensorToWrite& tensor : tensors) {
     PutString(tensor.name, &head);
     Put(static_cast<uint32_t>(tensor.shape.size()), &head);
-    for (size_t i = tensor.shape.size(); i-- > 0;) Put<uint64_t>(tensor.shape[i], &head);  // innermost first
+    for (size_t i = tensor.shape.size(); i-- > 0;)
+      Put<uint64_t>(tensor.shape[i], &head);  // innermost first
     Put(static_cast<uint32_t>(tensor.type), &head);
     Put<uint64_t>(offset, &head);
     offset += AlignUp(BytesOf(tensor), alignment);
@@ -132,7 +148,8 @@ std::string Head(const std::vector<std::pair<std::string, GgufValue>>& values,
 
 }  // namespace
 
-void WriteGguf(const std::filesystem::path& path, const std::vector<std::pair<std::string, GgufValue>>& values,
+void WriteGguf(const std::filesystem::path& path,
+               const std::vector<std::pair<std::string, GgufValue>>& values,
                const std::vector<GgufTensorToWrite>& tensors) {
   RequireNames(path, tensors);
   const uint64_t alignment = AlignmentOf(values);

@@ -14,7 +14,8 @@
 namespace lem {
 namespace {
 
-// A position in the text. The parser copies its iterators, so the place it has reached is kept outside.
+// A position in the text. The parser copies its iterators, so the place it has reached is kept
+// outside.
 struct Cursor {
   using iterator_category = std::forward_iterator_tag;
   using value_type = char;
@@ -59,7 +60,8 @@ struct Source {
 std::string Reason(const char* what) {
   std::string reason = what;
   if (const size_t column = reason.find(", column "); column != reason.npos) {
-    if (const size_t colon = reason.find(": ", column); colon != reason.npos) reason.erase(0, colon + 2);
+    if (const size_t colon = reason.find(": ", column); colon != reason.npos)
+      reason.erase(0, colon + 2);
   } else if (const size_t bracket = reason.find("] "); bracket != reason.npos) {
     reason.erase(0, bracket + 2);
   }
@@ -191,7 +193,8 @@ Json Json::ParseFile(const std::string& path, const JsonLimits& limits) {
   return Parse(ReadTextFile(path), path, limits);
 }
 
-std::vector<JsonLine> ParseJsonLines(std::string_view text, std::string_view where, bool skip_blank) {
+std::vector<JsonLine> ParseJsonLines(std::string_view text, std::string_view where,
+                                     bool skip_blank) {
   std::vector<JsonLine> lines;
   int64_t number = 0;
   for (size_t begin = 0; begin < text.size();) {

@@ -20,7 +20,8 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path.string())
   struct stat info = {};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     ::close(fd);
-    Fail(path_, ": expected a regular file, found ", S_ISDIR(info.st_mode) ? "a folder" : "something else");
+    Fail(path_, ": expected a regular file, found ",
+         S_ISDIR(info.st_mode) ? "a folder" : "something else");
   }
   size_ = static_cast<size_t>(info.st_size);
   void* address = size_ == 0 ? nullptr : ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);

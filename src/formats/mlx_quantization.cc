@@ -11,7 +11,8 @@ bool HasText(const Json* value) { return value && value->IsString(); }
 int ReadOption(const Json& json, const char* key, int otherwise, std::initializer_list<int> allowed,
                const std::string& where) {
   const Json* value = json.Find(key);
-  if (!value || value->IsNull()) return otherwise;  // mixed recipes write null for "the mode's default"
+  if (!value || value->IsNull())
+    return otherwise;  // mixed recipes write null for "the mode's default"
   const int64_t number = value->AsInteger(where + ": " + key);
   for (const int choice : allowed) {
     if (choice == number) return choice;
@@ -39,7 +40,8 @@ const Json* FindDescription(const Json& config, const std::string& where) {
   if (!foreign || foreign->IsNull()) return nullptr;
   if (HasText(foreign->Find("quant_method"))) {
     Fail(where, ": the model is quantised by ", foreign->Find("quant_method")->string(),
-         ", which is not supported; use its unquantised weights, an MLX affine version or a GGUF file");
+         ", which is not supported; use its unquantised weights, an MLX affine version or a GGUF "
+         "file");
   }
   if (!foreign->Find("bits") && !foreign->Find("mode")) {
     Fail(where, ": quantization_config: expected MLX's group_size and bits, found ",
@@ -70,7 +72,8 @@ MlxQuantization MlxQuantization::FromConfig(const Json& config, std::string wher
 
 AffineFormat MlxQuantization::FormatOf(std::string_view module) const {
   if (!present_) {
-    Fail(where_, ": ", module, " has scales, but the file has no \"quantization\" that says its bits");
+    Fail(where_, ": ", module,
+         " has scales, but the file has no \"quantization\" that says its bits");
   }
   const auto found = overrides_.find(module);
   if (found == overrides_.end()) return default_;

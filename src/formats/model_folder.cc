@@ -44,7 +44,8 @@ std::string Advice(const fs::path& folder, const std::vector<std::string>& names
   if (IsOneOf(names, "adapters.safetensors") || IsOneOf(names, "adapter_config.json")) {
     return "; this is an adapter: give it with --adapter-path and its base model with --model";
   }
-  if (!Ending(names, ".bin").empty() || !Ending(names, ".pt").empty() || !Ending(names, ".pth").empty()) {
+  if (!Ending(names, ".bin").empty() || !Ending(names, ".pt").empty() ||
+      !Ending(names, ".pth").empty()) {
     return "; PyTorch's pickle files are not read, save the model as safetensors";
   }
   return "; name a folder with config.json and model.safetensors, or a .gguf file";
@@ -53,12 +54,13 @@ std::string Advice(const fs::path& folder, const std::vector<std::string>& names
 std::vector<std::string> IndexedFiles(const fs::path& index, WeightFiles* weights) {
   const Json json = Json::ParseFile(index.string());
   std::set<std::string> files;
-  for (const auto& [tensor, file] : json.At("weight_map", index.string()).AsObject(index.string())) {
+  for (const auto& [tensor, file] :
+       json.At("weight_map", index.string()).AsObject(index.string())) {
     const std::string& name = file.AsString(index.string() + ": " + tensor);
     // Only files of this folder: an index must not be able to point elsewhere.
     if (name.empty() || name.find('/') != name.npos || name == "." || name == "..") {
-      Fail(index.string(), ": tensor ", tensor, ": expected the name of a file in this folder, found \"",
-           name, "\"");
+      Fail(index.string(), ": tensor ", tensor,
+           ": expected the name of a file in this folder, found \"", name, "\"");
     }
     files.insert(name);
     weights->expected_file[tensor] = name;
@@ -79,7 +81,8 @@ std::optional<std::pair<int, int>> PartOf(std::string_view name) {
     const auto [stop, error] = std::from_chars(name.data() + begin, last, value);
     return error == std::errc() && stop == last && begin < end ? value : -1;
   };
-  const int part = number(kFirst.size(), of), parts = number(of + kOf.size(), name.size() - kLast.size());
+  const int part = number(kFirst.size(), of),
+            parts = number(of + kOf.size(), name.size() - kLast.size());
   if (part < 0 || parts < 0) return std::nullopt;
   return std::pair(part, parts);
 }

@@ -8,7 +8,8 @@
 
 namespace lem {
 
-// "; the nearest names are a, b, c", or "; the file has no tensors" and the like when there is nothing near.
+// "; the nearest names are a, b, c", or "; the file has no tensors" and the like when there is
+// nothing near.
 std::string NearNames(std::string_view wanted, const std::vector<std::string_view>& names);
 
 }  // namespace lem

@@ -45,7 +45,8 @@ struct Extent {
 
 class HeaderReader {
  public:
-  HeaderReader(std::span<const std::byte> data, const std::string& name) : data_(data), name_(name) {}
+  HeaderReader(std::span<const std::byte> data, const std::string& name)
+      : data_(data), name_(name) {}
 
   TensorView Tensor(const std::string& tensor, const Json& json) {
     const std::string where = name_ + ": tensor " + tensor;
@@ -56,7 +57,8 @@ class HeaderReader {
     view.dtype = *known;
     view.shape = ParseShape(json.At("shape", where), where + ": shape");
     const Json::Array& offsets = json.At("data_offsets", where).AsArray(where + ": data_offsets");
-    if (offsets.size() != 2) Fail(where, ": data_offsets: expected 2 numbers, found ", offsets.size());
+    if (offsets.size() != 2)
+      Fail(where, ": data_offsets: expected 2 numbers, found ", offsets.size());
     const uint64_t begin = static_cast<uint64_t>(Whole(offsets[0], where + ": data_offsets"));
     const uint64_t end = static_cast<uint64_t>(Whole(offsets[1], where + ": data_offsets"));
     if (begin > end || end > data_.size()) {
@@ -76,13 +78,15 @@ class HeaderReader {
     uint64_t reached = 0;
     for (const Extent& extent : extents_) {
       if (extent.begin != reached) {
-        Fail(name_, ": tensor ", extent.name, " begins at byte ", extent.begin, " of the data, but the ",
-             "one before it ends at ", reached, extent.begin < reached ? " (overlap)" : " (hole)");
+        Fail(name_, ": tensor ", extent.name, " begins at byte ", extent.begin,
+             " of the data, but the ", "one before it ends at ", reached,
+             extent.begin < reached ? " (overlap)" : " (hole)");
       }
       reached = extent.end;
     }
     if (reached != data_.size()) {
-      Fail(name_, ": the header describes ", reached, " bytes of data, but the file has ", data_.size());
+      Fail(name_, ": the header describes ", reached, " bytes of data, but the file has ",
+           data_.size());
     }
   }
 
@@ -90,8 +94,8 @@ class HeaderReader {
   static void CheckSize(const TensorView& view, uint64_t bytes, const std::string& where) {
     const auto count = CountElements(view.shape);
     uint64_t expected = 0;
-    const bool fits =
-        count && !__builtin_mul_overflow(static_cast<uint64_t>(*count), SizeOf(view.dtype), &expected);
+    const bool fits = count && !__builtin_mul_overflow(static_cast<uint64_t>(*count),
+                                                       SizeOf(view.dtype), &expected);
     if (fits && expected == bytes) return;
     Fail(where, ": shape ", ShapeText(view.shape), " of ", NameOf(view.dtype),
          fits ? " needs " + std::to_string(expected) + " bytes" : " is larger than any file",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// The writer: sizes are known before the first byte, so the header goes first and the data streams after it.
+// The writer: sizes are known before the first byte, so the header goes first and the data streams
+// after it.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -61,7 +62,8 @@ void RequireDistinctNames(const fs::path& path, Tensors tensors) {
   }
 }
 
-void WriteOne(const fs::path& path, Tensors tensors, const std::map<std::string, std::string>& metadata) {
+void WriteOne(const fs::path& path, Tensors tensors,
+              const std::map<std::string, std::string>& metadata) {
   AtomicFile file(path);
   const std::string header = HeaderText(tensors, metadata);
   const uint64_t size = header.size();
@@ -108,8 +110,9 @@ void RefuseLeftovers(const fs::path& folder, const std::set<std::string>& own) {
   if (!fs::exists(folder)) return;
   for (const std::string& name : FileNames(folder)) {
     if (name.starts_with("model") && name.ends_with(".safetensors") && !own.contains(name)) {
-      Fail(folder.string(), ": already holds ", name,
-           ", which would be loaded as a part of the new model; remove it or choose another folder");
+      Fail(
+          folder.string(), ": already holds ", name,
+          ", which would be loaded as a part of the new model; remove it or choose another folder");
     }
   }
 }
@@ -141,7 +144,8 @@ void WriteShardedSafetensors(const fs::path& folder, const std::vector<TensorToW
     }
   }
   Json index;
-  index.Set("metadata", Json::Object{{"total_size", Json(total)}, {"total_parameters", Json(parameters)}});
+  index.Set("metadata",
+            Json::Object{{"total_size", Json(total)}, {"total_parameters", Json(parameters)}});
   std::sort(map.begin(), map.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   index.Set("weight_map", std::move(map));
   WriteFileAtomically(folder / "model.safetensors.index.json",

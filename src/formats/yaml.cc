@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Builds the value from yaml-cpp's events, not from its nodes: events carry lines, and aliases can be
-// bounded while they are copied.
+// Builds the value from yaml-cpp's events, not from its nodes: events carry lines, and aliases can
+// be bounded while they are copied.
 #include "formats/yaml.h"
 
 #include <yaml-cpp/anchor.h>
@@ -110,11 +110,14 @@ class Builder : public YAML::EventHandler {
     FailAt(mark, "nested more than " + std::to_string(kMaxDepth) + " deep");
   }
 
-  bool WantsKey() const { return !open_.empty() && open_.back().value.IsObject() && !open_.back().has_key; }
+  bool WantsKey() const {
+    return !open_.empty() && open_.back().value.IsObject() && !open_.back().has_key;
+  }
 
   void Pay(const YAML::Mark& mark, size_t cost) {
     cost_ += cost;
-    if (cost_ > kMaxCost) FailAt(mark, "the values and their aliases are larger than a configuration can be");
+    if (cost_ > kMaxCost)
+      FailAt(mark, "the values and their aliases are larger than a configuration can be");
   }
 
   void SetKey(const YAML::Mark& mark, const std::string& key) {
@@ -133,7 +136,8 @@ class Builder : public YAML::EventHandler {
     if (tag == std::string(kTag) + "int" && value.IsInteger()) return value;
     if (tag == std::string(kTag) + "bool" && value.IsBool()) return value;
     if (tag == std::string(kTag) + "null") return Json();
-    FailAt(mark, "the tag " + tag + " does not fit \"" + text.substr(0, 60) + "\" or is not supported");
+    FailAt(mark,
+           "the tag " + tag + " does not fit \"" + text.substr(0, 60) + "\" or is not supported");
   }
 
   void Add(const YAML::Mark& mark, YAML::anchor_t anchor, Json value) {
@@ -146,7 +150,8 @@ class Builder : public YAML::EventHandler {
     Place(std::move(value));
   }
 
-  void Open(const YAML::Mark& mark, const std::string& tag, const char* kind, YAML::anchor_t anchor, Json value) {
+  void Open(const YAML::Mark& mark, const std::string& tag, const char* kind, YAML::anchor_t anchor,
+            Json value) {
     if (WantsKey()) FailAt(mark, "expected a key, found a list or a map");
     if (tag != "?" && tag != "!" && !tag.empty() && tag != std::string(kTag) + kind) {
       FailAt(mark, "the tag " + tag + " is not supported");
@@ -182,7 +187,8 @@ class Builder : public YAML::EventHandler {
     Frame& frame = open_.back();
     if (!frame.keys.contains("<<")) return;
     Json::Object& members = frame.value.object();
-    const auto merge = std::find_if(members.begin(), members.end(), [](auto& m) { return m.first == "<<"; });
+    const auto merge =
+        std::find_if(members.begin(), members.end(), [](auto& m) { return m.first == "<<"; });
     const Json source = std::move(merge->second);
     members.erase(merge);
     const Json::Array bases = source.IsArray() ? source.array() : Json::Array{source};

@@ -53,11 +53,14 @@ std::optional<Json> Integer(bool negative, std::string_view digits) {
   } else if (digits.empty() || !IsDigit(digits[0])) {
     return std::nullopt;
   }
-  if (digits.empty() || digits[0] == '-') return std::nullopt;  // from_chars would take a second sign
+  if (digits.empty() || digits[0] == '-')
+    return std::nullopt;  // from_chars would take a second sign
   const std::string plain = (negative ? "-" : "") + WithoutUnderscores(digits);
   int64_t value = 0;
-  const auto [stop, error] = std::from_chars(plain.data(), plain.data() + plain.size(), value, base);
-  if (stop != plain.data() + plain.size() || error == std::errc::invalid_argument) return std::nullopt;
+  const auto [stop, error] =
+      std::from_chars(plain.data(), plain.data() + plain.size(), value, base);
+  if (stop != plain.data() + plain.size() || error == std::errc::invalid_argument)
+    return std::nullopt;
   if (error == std::errc()) return Json(value);
   double wide = 0;  // beyond 63 bits, as JSON numbers of that size become
   if (base != 10) return std::nullopt;
@@ -97,7 +100,8 @@ Json ResolveYamlScalar(std::string_view text) {
   const bool negative = sign && text[0] == '-';
   const std::string_view number = text.substr(sign ? 1 : 0);
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  if (number == ".inf" || number == ".Inf" || number == ".INF") return Json(negative ? -kInfinity : kInfinity);
+  if (number == ".inf" || number == ".Inf" || number == ".INF")
+    return Json(negative ? -kInfinity : kInfinity);
   if (text == ".nan" || text == ".NaN" || text == ".NAN") return Json(std::nan(""));
   if (auto integer = Integer(negative, number)) return *integer;
   if (auto real = Float(negative, number)) return *real;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// What an unquoted YAML word means: the rules of PyYAML's SafeLoader (YAML 1.1: yes and no are booleans,
-// 0x10 and 010 are integers), with mlx-lm's wider rule for floating numbers.
+// What an unquoted YAML word means: the rules of PyYAML's SafeLoader (YAML 1.1: yes and no are
+// booleans, 0x10 and 010 are integers), with mlx-lm's wider rule for floating numbers.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Affine quantisation. Everything is float32 in the order that MLX computes it: the packed words and
-// the scales then agree to the bit with its files.
+// Affine quantisation. Everything is float32 in the order that MLX computes it: the packed words
+// and the scales then agree to the bit with its files.
 #include "tensor/affine.h"
 
 #include <algorithm>
@@ -20,8 +20,8 @@ float Round(AffineRule rule, float value) {
   return rule == AffineRule::kMetal ? std::round(value) : std::nearbyint(value);
 }
 
-// The end of largest magnitude is represented exactly and zero maps to an integer. The Metal kernels
-// start their maximum at 0, so an all-negative group differs between the two rules.
+// The end of largest magnitude is represented exactly and zero maps to an integer. The Metal
+// kernels start their maximum at 0, so an all-negative group differs between the two rules.
 Group FitGroup(AffineRule rule, float levels, std::span<const float> w) {
   float low = w[0], high = rule == AffineRule::kMetal ? std::max(0.0f, w[0]) : w[0];
   for (const float value : w) {
@@ -48,7 +48,8 @@ void Pack8(int bits, const uint8_t* q, uint8_t* out) {
 
 void QuantizeAffine(AffineFormat format, AffineRule rule, std::span<const float> w,
                     std::span<uint32_t> packed, std::span<float> scales, std::span<float> biases) {
-  const size_t group = static_cast<size_t>(format.group_size), bits = static_cast<size_t>(format.bits);
+  const size_t group = static_cast<size_t>(format.group_size),
+               bits = static_cast<size_t>(format.bits);
   LEM_CHECK(w.size() % group == 0 && packed.size() * 32 == w.size() * bits);
   LEM_CHECK(scales.size() == w.size() / group && biases.size() == scales.size());
   const float levels = static_cast<float>((1 << format.bits) - 1);

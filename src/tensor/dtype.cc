@@ -2,12 +2,31 @@
 #include "tensor/dtype.h"
 
 #include <cstring>
+#include <iterator>
 
 #include "base/check.h"
 #include "base/error.h"
 
 namespace lem {
 namespace {
+
+struct DtypeRow {
+  std::string_view name;
+  size_t size;
+};
+
+// In the order of Dtype.
+constexpr DtypeRow kRows[] = {
+    {"BOOL", 1}, {"U8", 1},      {"I8", 1},      {"I16", 2},     {"U16", 2}, {"F16", 2},
+    {"BF16", 2}, {"I32", 4},     {"U32", 4},     {"F32", 4},     {"F64", 8}, {"I64", 8},
+    {"U64", 8},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"F8_E8M0", 1}, {"C64", 8},
+};
+static_assert(std::size(kRows) == static_cast<size_t>(Dtype::kC64) + 1);
+
+const DtypeRow& RowOf(Dtype dtype) {
+  LEM_CHECK(static_cast<size_t>(dtype) < std::size(kRows));
+  return kRows[static_cast<size_t>(dtype)];
+}
 
 template <class T>
 T Load(const std::byte* bytes, size_t index) {
@@ -23,43 +42,8 @@ void Store(T value, std::byte* bytes, size_t index) {
 
 }  // namespace
 
-size_t SizeOf(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::kBool: case Dtype::kU8: case Dtype::kI8:
-    case Dtype::kF8E4M3: case Dtype::kF8E5M2: case Dtype::kF8E8M0:
-      return 1;
-    case Dtype::kI16: case Dtype::kU16: case Dtype::kF16: case Dtype::kBF16:
-      return 2;
-    case Dtype::kI32: case Dtype::kU32: case Dtype::kF32:
-      return 4;
-    case Dtype::kF64: case Dtype::kI64: case Dtype::kU64: case Dtype::kC64:
-      return 8;
-  }
-  LEM_CHECK(false);
-}
-
-std::string_view NameOf(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::kBool: return "BOOL";
-    case Dtype::kU8: return "U8";
-    case Dtype::kI8: return "I8";
-    case Dtype::kI16: return "I16";
-    case Dtype::kU16: return "U16";
-    case Dtype::kF16: return "F16";
-    case Dtype::kBF16: return "BF16";
-    case Dtype::kI32: return "I32";
-    case Dtype::kU32: return "U32";
-    case Dtype::kF32: return "F32";
-    case Dtype::kF64: return "F64";
-    case Dtype::kI64: return "I64";
-    case Dtype::kU64: return "U64";
-    case Dtype::kF8E4M3: return "F8_E4M3";
-    case Dtype::kF8E5M2: return "F8_E5M2";
-    case Dtype::kF8E8M0: return "F8_E8M0";
-    case Dtype::kC64: return "C64";
-  }
-  LEM_CHECK(false);
-}
+size_t SizeOf(Dtype dtype) { return RowOf(dtype).size; }
+std::string_view NameOf(Dtype dtype) { return RowOf(dtype).name; }
 
 float Float16ToFloat(uint16_t bits) {
   const uint32_t sign = uint32_t{bits & 0x8000u} << 16;
@@ -84,7 +68,7 @@ uint16_t FloatToFloat16(float value) {
     const uint32_t rebiased = magnitude - (112u << 23);
     half = (rebiased + 0xfffu + (rebiased >> 13 & 1u)) >> 13;
   } else {
-    // Subnormal: adding 0.5 puts the unit in the last place at 2^-24, so the addition rounds for us.
+    // Subnormal: 0.5 puts the unit in the last place at 2^-24, so the addition rounds.
     half = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u;
   }
   return static_cast<uint16_t>(sign | half);
@@ -105,7 +89,8 @@ void ToFloat(Dtype dtype, const std::byte* bytes, std::span<float> out) {
       for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(Load<double>(bytes, i));
       return;
     default:
-      Fail("a tensor of type ", NameOf(dtype), ": expected floating numbers (F32, F16, BF16 or F64)");
+      Fail("a tensor of type ", NameOf(dtype),
+           ": expected floating numbers (F32, F16, BF16 or F64)");
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Block sizes and exact dequantisation. Every formula multiplies (d * scale) first, then by the integer,
-// then subtracts (dmin * min), each step rounded to float32: that order is what makes it bit-equal.
+// Block sizes and exact dequantisation. Every formula multiplies (d * scale) first, then by the
+// integer, then subtracts (dmin * min), each step rounded to float32: that order makes it
+// bit-equal.
 #include "tensor/ggml_blocks.h"
 
 #include <algorithm>
@@ -23,13 +24,13 @@ struct TypeRow {
   GgmlTypeInfo info;
 };
 constexpr TypeRow kTypes[] = {
-    {GgmlType::kF32, {"F32", 1, 4}},         {GgmlType::kF16, {"F16", 1, 2}},
-    {GgmlType::kBF16, {"BF16", 1, 2}},       {GgmlType::kQ4_0, {"Q4_0", 32, 18}},
-    {GgmlType::kQ4_1, {"Q4_1", 32, 20}},     {GgmlType::kQ5_0, {"Q5_0", 32, 22}},
-    {GgmlType::kQ5_1, {"Q5_1", 32, 24}},     {GgmlType::kQ8_0, {"Q8_0", 32, 34}},
-    {GgmlType::kQ2_K, {"Q2_K", 256, 84}},    {GgmlType::kQ3_K, {"Q3_K", 256, 110}},
-    {GgmlType::kQ4_K, {"Q4_K", 256, 144}},   {GgmlType::kQ5_K, {"Q5_K", 256, 176}},
-    {GgmlType::kQ6_K, {"Q6_K", 256, 210}},   {GgmlType::kIQ4_NL, {"IQ4_NL", 32, 18}},
+    {GgmlType::kF32, {"F32", 1, 4}},           {GgmlType::kF16, {"F16", 1, 2}},
+    {GgmlType::kBF16, {"BF16", 1, 2}},         {GgmlType::kQ4_0, {"Q4_0", 32, 18}},
+    {GgmlType::kQ4_1, {"Q4_1", 32, 20}},       {GgmlType::kQ5_0, {"Q5_0", 32, 22}},
+    {GgmlType::kQ5_1, {"Q5_1", 32, 24}},       {GgmlType::kQ8_0, {"Q8_0", 32, 34}},
+    {GgmlType::kQ2_K, {"Q2_K", 256, 84}},      {GgmlType::kQ3_K, {"Q3_K", 256, 110}},
+    {GgmlType::kQ4_K, {"Q4_K", 256, 144}},     {GgmlType::kQ5_K, {"Q5_K", 256, 176}},
+    {GgmlType::kQ6_K, {"Q6_K", 256, 210}},     {GgmlType::kIQ4_NL, {"IQ4_NL", 32, 18}},
     {GgmlType::kIQ4_XS, {"IQ4_XS", 256, 136}}, {GgmlType::kMXFP4, {"MXFP4", 32, 17}},
 };
 
@@ -180,20 +181,34 @@ using Decoder = void (*)(Bytes block, float* y);
 
 Decoder DecoderOf(GgmlType type) {
   switch (type) {
-    case GgmlType::kQ4_0: return Q4_0;
-    case GgmlType::kQ4_1: return Q4_1;
-    case GgmlType::kQ5_0: return Q5_0;
-    case GgmlType::kQ5_1: return Q5_1;
-    case GgmlType::kQ8_0: return Q8_0;
-    case GgmlType::kQ2_K: return Q2_K;
-    case GgmlType::kQ3_K: return Q3_K;
-    case GgmlType::kQ4_K: return Q4_K;
-    case GgmlType::kQ5_K: return Q5_K;
-    case GgmlType::kQ6_K: return Q6_K;
-    case GgmlType::kIQ4_NL: return Iq4Nl;
-    case GgmlType::kIQ4_XS: return Iq4Xs;
-    case GgmlType::kMXFP4: return Mxfp4;
-    default: return nullptr;
+    case GgmlType::kQ4_0:
+      return Q4_0;
+    case GgmlType::kQ4_1:
+      return Q4_1;
+    case GgmlType::kQ5_0:
+      return Q5_0;
+    case GgmlType::kQ5_1:
+      return Q5_1;
+    case GgmlType::kQ8_0:
+      return Q8_0;
+    case GgmlType::kQ2_K:
+      return Q2_K;
+    case GgmlType::kQ3_K:
+      return Q3_K;
+    case GgmlType::kQ4_K:
+      return Q4_K;
+    case GgmlType::kQ5_K:
+      return Q5_K;
+    case GgmlType::kQ6_K:
+      return Q6_K;
+    case GgmlType::kIQ4_NL:
+      return Iq4Nl;
+    case GgmlType::kIQ4_XS:
+      return Iq4Xs;
+    case GgmlType::kMXFP4:
+      return Mxfp4;
+    default:
+      return nullptr;
   }
 }
 
@@ -214,7 +229,8 @@ const GgmlTypeInfo& InfoOf(GgmlType type) {
 
 std::optional<GgmlType> GgmlTypeByName(std::string_view name) {
   const auto same = [](char a, char b) {
-    return std::toupper(static_cast<unsigned char>(a)) == std::toupper(static_cast<unsigned char>(b));
+    return std::toupper(static_cast<unsigned char>(a)) ==
+           std::toupper(static_cast<unsigned char>(b));
   };
   for (const TypeRow& row : kTypes) {
     const std::string_view own = row.info.name;

@@ -77,7 +77,8 @@ void Q5_0(const float* x, uint8_t* out) {
   for (int i = 0; i < 16; ++i) {
     const int low = Code(x[i] * inverse + 16.5f, 31), high = Code(x[i + 16] * inverse + 16.5f, 31);
     out[6 + i] = static_cast<uint8_t>((low & 15) | (high & 15) << 4);
-    fifth_bits |= static_cast<uint32_t>(low >> 4) << i | static_cast<uint32_t>(high >> 4) << (i + 16);
+    fifth_bits |= static_cast<uint32_t>(low >> 4) << i | static_cast<uint32_t>(high >> 4)
+                                                             << (i + 16);
   }
   for (int i = 0; i < 4; ++i) out[2 + i] = static_cast<uint8_t>(fifth_bits >> 8 * i);
 }

@@ -36,10 +36,14 @@ void ReadAffineRow(const StoredMatrix& m, int64_t stored_row, std::span<float> o
 
 void ReadAffineRow(const StoredMatrix& m, int64_t stored_row, std::span<float> out) {
   switch (m.dtype) {
-    case Dtype::kBF16: return ReadAffineRow<Dtype::kBF16>(m, stored_row, out);
-    case Dtype::kF16: return ReadAffineRow<Dtype::kF16>(m, stored_row, out);
-    case Dtype::kF32: return ReadAffineRow<Dtype::kF32>(m, stored_row, out);
-    default: LEM_CHECK(false);  // checkpoint.cc refuses other types
+    case Dtype::kBF16:
+      return ReadAffineRow<Dtype::kBF16>(m, stored_row, out);
+    case Dtype::kF16:
+      return ReadAffineRow<Dtype::kF16>(m, stored_row, out);
+    case Dtype::kF32:
+      return ReadAffineRow<Dtype::kF32>(m, stored_row, out);
+    default:
+      LEM_CHECK(false);  // checkpoint.cc refuses other types
   }
 }
 
@@ -58,9 +62,12 @@ int64_t StoredMatrix::StoredRow(int64_t logical_row) const {
 size_t StoredMatrix::RowBytes() const {
   const size_t n = static_cast<size_t>(cols);
   switch (kind) {
-    case Kind::kPlain: return n * SizeOf(dtype);
-    case Kind::kGgml: return n / InfoOf(ggml).block_elements * InfoOf(ggml).block_bytes;
-    case Kind::kAffine: return n * static_cast<size_t>(affine.bits) / 8;
+    case Kind::kPlain:
+      return n * SizeOf(dtype);
+    case Kind::kGgml:
+      return n / InfoOf(ggml).block_elements * InfoOf(ggml).block_bytes;
+    case Kind::kAffine:
+      return n * static_cast<size_t>(affine.bits) / 8;
   }
   LEM_CHECK(false);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Golden vectors of mlx-lm 3.6, for every bit width and both rounding rules, and what ReadRow makes of them.
+// Golden vectors of mlx-lm 3.6, for every bit width and both rounding rules, and what ReadRow makes
+// of them.
 #include "tensor/affine.h"
 
 #include <gtest/gtest.h>
@@ -43,19 +44,26 @@ struct Golden {
 
 const Golden kGoldens[] = {
     {2, {-0.65625f, -0.0850000009f}, {0xaaaaabff, 0x00055555, 0x78926499, 0x99264992}},
-    {3, {-0.262499988f, -0.0340000018f},
+    {3,
+     {-0.262499988f, -0.0340000018f},
      {0x6ddb6fff, 0x36dc925b, 0x00124a49, 0xc43988b3, 0xad0d5a1a, 0x87311666}},
-    {4, {-0.131249994f, -0.0141666671f},
-     {0xbccddeef, 0x8899aaab, 0x44556677, 0x00112233, 0x4d71b4e8, 0x6f93d60a, 0x81b5f82c, 0xa4d71b4e}},
-    {5, {-0.0625f, -0.00708333356f},
-     {0x75be77df, 0x3a56d7c6, 0x35cf8465, 0xc74254b6, 0x00443214, 0xdc1aa390, 0x6cb4143e, 0x44985fe4,
-      0x1c80eeaf, 0xa1f6e0d5}},
-    {6, {-0.0305232555f, -0.00346938777f},
-     {0x77e7bf7f, 0xbb6fc73d, 0x863967a6, 0x1765b75f, 0xa30e4125, 0x00210620, 0x43ad1ea0, 0xa0283b77,
-      0x5ff94cd1, 0x94f63271, 0xb47a806b, 0xa0eddd0e}},
-    {8, {-0.00758670503f, -0.000862944173f},
-     {0xe7eff7ff, 0xc6ced6de, 0xa5adb5bd, 0x848c949d, 0x636b737c, 0x424a525b, 0x2129313a, 0x00081019,
-      0xae46e87f, 0x3adc740c, 0xd16800a2, 0x5dff972e, 0xf38b23c5, 0x7f17b951, 0x0cae46e8, 0xa23adc74}},
+    {4,
+     {-0.131249994f, -0.0141666671f},
+     {0xbccddeef, 0x8899aaab, 0x44556677, 0x00112233, 0x4d71b4e8, 0x6f93d60a, 0x81b5f82c,
+      0xa4d71b4e}},
+    {5,
+     {-0.0625f, -0.00708333356f},
+     {0x75be77df, 0x3a56d7c6, 0x35cf8465, 0xc74254b6, 0x00443214, 0xdc1aa390, 0x6cb4143e,
+      0x44985fe4, 0x1c80eeaf, 0xa1f6e0d5}},
+    {6,
+     {-0.0305232555f, -0.00346938777f},
+     {0x77e7bf7f, 0xbb6fc73d, 0x863967a6, 0x1765b75f, 0xa30e4125, 0x00210620, 0x43ad1ea0,
+      0xa0283b77, 0x5ff94cd1, 0x94f63271, 0xb47a806b, 0xa0eddd0e}},
+    {8,
+     {-0.00758670503f, -0.000862944173f},
+     {0xe7eff7ff, 0xc6ced6de, 0xa5adb5bd, 0x848c949d, 0x636b737c, 0x424a525b, 0x2129313a,
+      0x00081019, 0xae46e87f, 0x3adc740c, 0xd16800a2, 0x5dff972e, 0xf38b23c5, 0x7f17b951,
+      0x0cae46e8, 0xa23adc74}},
 };
 
 TEST(Affine, EveryWidthMatchesItsGoldenVectorUnderBothRules) {
@@ -129,8 +137,8 @@ std::span<const std::byte> BytesOf(const std::vector<T>& values) {
   return std::as_bytes(std::span(values));
 }
 
-StoredMatrix Affine(AffineFormat format, const Quantized& q, Dtype dtype, std::vector<std::byte>* scales,
-                    std::vector<std::byte>* biases) {
+StoredMatrix Affine(AffineFormat format, const Quantized& q, Dtype dtype,
+                    std::vector<std::byte>* scales, std::vector<std::byte>* biases) {
   scales->resize(q.scales.size() * SizeOf(dtype));
   biases->resize(scales->size());
   FromFloat(q.scales, dtype, scales->data());

@@ -80,7 +80,9 @@ TEST(Dtype, ReadsAndWritesUnalignedBytes) {
 TEST(Dtype, RefusesWhatIsNoFloat) {
   const std::byte bytes[8] = {};
   float value = 0;
-  EXPECT_EQ(testing::ErrorText([&] { ToFloat(Dtype::kI32, bytes, {&value, 1}); }),
+  EXPECT_EQ(testing::ErrorText([&] {
+              ToFloat(Dtype::kI32, bytes, {&value, 1});
+            }),
             "a tensor of type I32: expected floating numbers (F32, F16, BF16 or F64)");
 }
 

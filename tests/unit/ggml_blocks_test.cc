@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Golden vectors of model-formats 10.2, which agree to the bit with libggml, and the quantisers' promises.
+// Golden vectors of model-formats 10.2, which agree to the bit with libggml, and the quantisers'
+// promises.
 #include "tensor/ggml_blocks.h"
 
 #include <gtest/gtest.h>
@@ -112,15 +113,19 @@ std::vector<float> Noise(size_t n) {
 
 TEST(GgmlQuantize, ErrsByAtMostItsStep) {
   const std::vector<float> x = Noise(320);
-  // Half a step of the range [-1, 1], and as much again for the scale's half precision (2^-11 of 1).
+  // Half a step of the range [-1, 1], and as much again for the scale's half precision (2^-11 of
+  // 1).
   const std::pair<GgmlType, double> kBounds[] = {
-      {GgmlType::kQ8_0, 0.5 / 127 + 0x1p-10}, {GgmlType::kQ4_1, 0.5 * 2 / 15 + 0x1p-9},
-      {GgmlType::kF16, 0x1p-12},              {GgmlType::kBF16, 0x1p-9},
+      {GgmlType::kQ8_0, 0.5 / 127 + 0x1p-10},
+      {GgmlType::kQ4_1, 0.5 * 2 / 15 + 0x1p-9},
+      {GgmlType::kF16, 0x1p-12},
+      {GgmlType::kBF16, 0x1p-9},
       {GgmlType::kF32, 0},
   };
   for (const auto& [type, bound] : kBounds) {
     const std::vector<float> y = RoundTrip(type, x);
-    for (size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], x[i], bound) << InfoOf(type).name << " " << i;
+    for (size_t i = 0; i < x.size(); ++i)
+      ASSERT_NEAR(y[i], x[i], bound) << InfoOf(type).name << " " << i;
   }
 }
 

@@ -33,7 +33,8 @@ struct Builder {
   Builder& Head(uint64_t tensors, uint64_t values, uint32_t version = 3) {
     return Put(version).Put(tensors).Put(values);
   }
-  Builder& Tensor(std::string_view name, std::vector<uint64_t> dims, uint32_t type, uint64_t offset) {
+  Builder& Tensor(std::string_view name, std::vector<uint64_t> dims, uint32_t type,
+                  uint64_t offset) {
     Text(name).Put<uint32_t>(dims.size());
     for (const uint64_t dim : dims) Put(dim);
     return Put(type).Put(offset);
@@ -44,7 +45,9 @@ struct Builder {
   }
 };
 
-std::span<const std::byte> BytesOf(const std::string& text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> BytesOf(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
 
 std::string ParseError(const std::string& bytes) {
   return ErrorText([&] { Gguf::Parse(BytesOf(bytes), "m"); });
@@ -56,7 +59,12 @@ Builder SmallFile(uint32_t version = 3) {
   file.Head(2, 3, version);
   file.Text("general.architecture").Put<uint32_t>(8).Text("llama");
   file.Text("a.u8").Put<uint32_t>(0).Put<uint8_t>(200);
-  file.Text("a.list").Put<uint32_t>(9).Put<uint32_t>(5).Put<uint64_t>(2).Put<int32_t>(-1).Put<int32_t>(7);
+  file.Text("a.list")
+      .Put<uint32_t>(9)
+      .Put<uint32_t>(5)
+      .Put<uint64_t>(2)
+      .Put<int32_t>(-1)
+      .Put<int32_t>(7);
   file.Tensor("w", {32, 2}, 8, 0).Tensor("v", {3}, 0, 96);
   return file.Data(96 + 12);
 }
@@ -93,20 +101,25 @@ TEST(Gguf, TypedReadsSayWhatTheyFound) {
   EXPECT_EQ(gguf.Numbers("a.list"), (std::vector<double>{-1, 7}));
   EXPECT_TRUE(gguf.Integers("none").empty());
   EXPECT_EQ(gguf.FindStrings("none"), nullptr);
-  EXPECT_EQ(ErrorText([&] { gguf.FindString("a.u8"); }), "m: a.u8: expected a string, found an integer");
+  EXPECT_EQ(ErrorText([&] { gguf.FindString("a.u8"); }),
+            "m: a.u8: expected a string, found an integer");
   EXPECT_EQ(ErrorText([&] { gguf.FindInteger("general.architecture", &integer); }),
             "m: general.architecture: expected an integer of 63 bits, found a string");
-  EXPECT_EQ(ErrorText([&] { gguf.FindBool("a.list", &flag); }), "m: a.list: expected a boolean, found an array");
-  EXPECT_EQ(ErrorText([&] { gguf.FindStrings("a.list"); }), "m: a.list: expected an array of strings, found an array");
-  EXPECT_EQ(ErrorText([&] { gguf.FindNumber("a.list", &number); }), "m: a.list: expected a number, found an array");
+  EXPECT_EQ(ErrorText([&] { gguf.FindBool("a.list", &flag); }),
+            "m: a.list: expected a boolean, found an array");
+  EXPECT_EQ(ErrorText([&] { gguf.FindStrings("a.list"); }),
+            "m: a.list: expected an array of strings, found an array");
+  EXPECT_EQ(ErrorText([&] { gguf.FindNumber("a.list", &number); }),
+            "m: a.list: expected a number, found an array");
 }
 
 TEST(Gguf, RefusesOtherFilesVersionsAndByteOrders) {
   EXPECT_EQ(ParseError(""), "m: expected a GGUF file, but it does not begin with the letters GGUF");
   EXPECT_EQ(ParseError("GGML" + std::string(100, '\0')),
             "m: expected a GGUF file, but it does not begin with the letters GGUF");
-  EXPECT_EQ(ParseError(Builder().Head(0, 0, 1)), "m: expected GGUF version 2 or 3, found 1; convert the model again "
-                                                 "with a current converter");
+  EXPECT_EQ(ParseError(Builder().Head(0, 0, 1)),
+            "m: expected GGUF version 2 or 3, found 1; convert the model again "
+            "with a current converter");
   EXPECT_EQ(ParseError(Builder().Head(0, 0, 0x03000000)),
             "m: this GGUF file is big-endian; expected a little-endian one, convert it");
   EXPECT_EQ(ParseError(Builder().Head(0, 0)), "no error");
@@ -114,19 +127,27 @@ TEST(Gguf, RefusesOtherFilesVersionsAndByteOrders) {
 
 TEST(Gguf, RefusesCountsThatTheFileCannotHold) {
   EXPECT_EQ(ParseError(Builder().Head(UINT64_MAX, 0)),
-            "m: the file claims 18446744073709551615 tensors, more than its remaining 8 bytes can hold; it is damaged "
+            "m: the file claims 18446744073709551615 tensors, more than its remaining 8 bytes can "
+            "hold; it is damaged "
             "or incomplete, get it again");
   EXPECT_EQ(ParseError(Builder().Head(0, uint64_t{1} << 60).Data(64)).substr(0, 47),
             "m: the file claims 1152921504606846976 metadata");
   Builder array;
-  array.Head(0, 1).Text("k").Put<uint32_t>(9).Put<uint32_t>(10).Put<uint64_t>(uint64_t{1} << 61).Data(64);
-  EXPECT_EQ(ParseError(array).substr(0, 54), "m: the file claims 2305843009213693952 elements of k, ");
+  array.Head(0, 1)
+      .Text("k")
+      .Put<uint32_t>(9)
+      .Put<uint32_t>(10)
+      .Put<uint64_t>(uint64_t{1} << 61)
+      .Data(64);
+  EXPECT_EQ(ParseError(array).substr(0, 54),
+            "m: the file claims 2305843009213693952 elements of k, ");
   Builder strings;
   strings.Head(0, 1).Text("k").Put<uint32_t>(9).Put<uint32_t>(8).Put<uint64_t>(1000).Data(64);
   EXPECT_EQ(ParseError(strings).substr(0, 38), "m: the file claims 1000 strings of k, ");
   Builder text;
   text.Head(0, 1).Text("k").Put<uint32_t>(8).Put<uint64_t>(UINT64_MAX).Data(64);
-  EXPECT_EQ(ParseError(text).substr(0, 62), "m: the file ends inside k (18446744073709551615 bytes wanted a");
+  EXPECT_EQ(ParseError(text).substr(0, 62),
+            "m: the file ends inside k (18446744073709551615 bytes wanted a");
 }
 
 TEST(Gguf, RefusesBadValues) {
@@ -134,29 +155,37 @@ TEST(Gguf, RefusesBadValues) {
             "m: key k: expected a value type of 0 to 12, found 13");
   EXPECT_EQ(ParseError(Builder().Head(0, 1).Text("k").Put<uint32_t>(7).Put<uint8_t>(2).Data(32)),
             "m: key k: expected a boolean of 0 or 1, found 2");
-  EXPECT_EQ(ParseError(Builder().Head(0, 1).Text("k").Put<uint32_t>(9).Put<uint32_t>(9).Put<uint64_t>(1).Data(32)),
-            "m: key k: arrays of arrays are not supported");
+  EXPECT_EQ(
+      ParseError(
+          Builder().Head(0, 1).Text("k").Put<uint32_t>(9).Put<uint32_t>(9).Put<uint64_t>(1).Data(
+              32)),
+      "m: key k: arrays of arrays are not supported");
   Builder twice;
   twice.Head(0, 2);
   for (int i = 0; i < 2; ++i) twice.Text("k").Put<uint32_t>(4).Put<uint32_t>(5);
   EXPECT_EQ(ParseError(twice), "m: the metadata key k appears twice");
   for (const uint32_t alignment : {0u, 3u, 0x80000000u}) {
-    EXPECT_EQ(ParseError(Builder().Head(0, 1).Text("general.alignment").Put<uint32_t>(4).Put(alignment)),
-              "m: general.alignment: expected a power of two, found " + std::to_string(alignment));
+    EXPECT_EQ(
+        ParseError(Builder().Head(0, 1).Text("general.alignment").Put<uint32_t>(4).Put(alignment)),
+        "m: general.alignment: expected a power of two, found " + std::to_string(alignment));
   }
 }
 
-std::string TensorError(std::vector<uint64_t> dims, uint32_t type, uint64_t offset, size_t data = 256) {
+std::string TensorError(std::vector<uint64_t> dims, uint32_t type, uint64_t offset,
+                        size_t data = 256) {
   return ParseError(Builder().Head(1, 0).Tensor("w", std::move(dims), type, offset).Data(data));
 }
 
 TEST(Gguf, RefusesTensorsThatLie) {
   EXPECT_EQ(TensorError({64}, 0, 0), "no error");
-  EXPECT_EQ(TensorError({64}, 0, 0, 255), "m: tensor w: its 256 bytes at 0 lie outside the file's 255 bytes of data; "
-                                          "the file is damaged or incomplete, get it again");
-  EXPECT_EQ(TensorError({1}, 0, 16), "m: tensor w: its offset 16 is not a multiple of the file's alignment 32");
+  EXPECT_EQ(TensorError({64}, 0, 0, 255),
+            "m: tensor w: its 256 bytes at 0 lie outside the file's 255 bytes of data; "
+            "the file is damaged or incomplete, get it again");
+  EXPECT_EQ(TensorError({1}, 0, 16),
+            "m: tensor w: its offset 16 is not a multiple of the file's alignment 32");
   EXPECT_EQ(TensorError({1}, 0, UINT64_MAX - 31).substr(0, 31), "m: tensor w: its 4 bytes at 184");
-  EXPECT_EQ(TensorError({1, 1, 1, 1, 1}, 0, 0), "m: tensor w: expected at most 4 dimensions, found 5");
+  EXPECT_EQ(TensorError({1, 1, 1, 1, 1}, 0, 0),
+            "m: tensor w: expected at most 4 dimensions, found 5");
   EXPECT_EQ(TensorError({33}, 8, 0),
             "m: tensor w: rows of 33 elements are not a multiple of the 32 in a block of Q8_0");
   EXPECT_EQ(TensorError({16, 4}, 8, 0),
@@ -165,9 +194,11 @@ TEST(Gguf, RefusesTensorsThatLie) {
             "m: tensor w: a dimension of 18446744073709551615 is larger than any file");
   EXPECT_EQ(TensorError({uint64_t{1} << 40, uint64_t{1} << 40}, 0, 0),
             "m: tensor w: shape [1099511627776, 1099511627776] is larger than any file");
-  EXPECT_EQ(TensorError({uint64_t{1} << 62}, 0, 0), "m: tensor w: shape [4611686018427387904] is larger than any file");
-  EXPECT_EQ(TensorError({32}, 4, 0), "m: tensor w has ggml type 4, which this program does not know; quantise the model "
-                                     "to another type");
+  EXPECT_EQ(TensorError({uint64_t{1} << 62}, 0, 0),
+            "m: tensor w: shape [4611686018427387904] is larger than any file");
+  EXPECT_EQ(TensorError({32}, 4, 0),
+            "m: tensor w has ggml type 4, which this program does not know; quantise the model "
+            "to another type");
 }
 
 TEST(Gguf, ListsTypesItCannotRead) {
@@ -179,18 +210,26 @@ TEST(Gguf, ListsTypesItCannotRead) {
 }
 
 TEST(Gguf, RefusesOverlapsAndDuplicates) {
-  EXPECT_EQ(ParseError(Builder().Head(2, 0).Tensor("w", {9}, 0, 0).Tensor("v", {1}, 0, 32).Data(64)),
-            "m: tensors w and v overlap in the file");
-  EXPECT_EQ(ParseError(Builder().Head(2, 0).Tensor("w", {1}, 0, 0).Tensor("w", {1}, 0, 32).Data(64)),
-            "m: the tensor w appears twice");
+  EXPECT_EQ(
+      ParseError(Builder().Head(2, 0).Tensor("w", {9}, 0, 0).Tensor("v", {1}, 0, 32).Data(64)),
+      "m: tensors w and v overlap in the file");
+  EXPECT_EQ(
+      ParseError(Builder().Head(2, 0).Tensor("w", {1}, 0, 0).Tensor("w", {1}, 0, 32).Data(64)),
+      "m: the tensor w appears twice");
   // An empty tensor takes no room, and a gap is allowed.
-  EXPECT_EQ(ParseError(Builder().Head(3, 0).Tensor("w", {8}, 0, 0).Tensor("e", {0}, 0, 0).Tensor("v", {1}, 0, 64).Data(68)),
+  EXPECT_EQ(ParseError(Builder()
+                           .Head(3, 0)
+                           .Tensor("w", {8}, 0, 0)
+                           .Tensor("e", {0}, 0, 0)
+                           .Tensor("v", {1}, 0, 64)
+                           .Data(68)),
             "no error");
 }
 
 TEST(Gguf, RefusesEveryTruncation) {
   const std::string bytes = SmallFile().bytes;
-  for (size_t n = 0; n < bytes.size(); ++n) EXPECT_NE(ParseError(bytes.substr(0, n)), "no error") << n;
+  for (size_t n = 0; n < bytes.size(); ++n)
+    EXPECT_NE(ParseError(bytes.substr(0, n)), "no error") << n;
 }
 
 TEST(Gguf, NoFlippedByteIsDangerous) {
@@ -204,7 +243,8 @@ TEST(Gguf, NoFlippedByteIsDangerous) {
   }
 }
 
-GgufTensorToWrite Tensor(std::string name, std::vector<int64_t> shape, GgmlType type, std::string bytes) {
+GgufTensorToWrite Tensor(std::string name, std::vector<int64_t> shape, GgmlType type,
+                         std::string bytes) {
   return {std::move(name), std::move(shape), type, [bytes](const auto& sink) {
             for (const char c : bytes) sink(std::as_bytes(std::span(&c, 1)));
           }};
@@ -230,7 +270,8 @@ TEST(WriteGguf, IsReadBack) {
   };
   const std::string block(34, 'q');
   WriteGguf(folder / "m.gguf", values,
-            {Tensor("w", {2, 32}, GgmlType::kQ8_0, block + block), Tensor("v", {1}, GgmlType::kF32, "1234")});
+            {Tensor("w", {2, 32}, GgmlType::kQ8_0, block + block),
+             Tensor("v", {1}, GgmlType::kF32, "1234")});
   const MappedFile file(folder / "m.gguf");
   EXPECT_EQ(file.bytes().size() % 32, 0u);
   const Gguf gguf = Gguf::Parse(file.bytes(), "m");
@@ -258,12 +299,18 @@ TEST(WriteGguf, RefusesWhatReadersWouldRefuse) {
   const ScratchFolder folder;
   const auto path = folder / "m.gguf";
   EXPECT_EQ(ErrorText([&] { WriteGguf(path, {}, {Tensor("w", {33}, GgmlType::kQ8_0, "")}); }),
-            "tensor w: rows of 33 elements cannot be written as Q8_0, whose blocks hold 32; choose f16 or bf16 for it");
+            "tensor w: rows of 33 elements cannot be written as Q8_0, whose blocks hold 32; choose "
+            "f16 or bf16 for it");
   EXPECT_EQ(ErrorText([&] {
-              WriteGguf(path, {}, {Tensor("w", {0}, GgmlType::kF32, ""), Tensor("w", {0}, GgmlType::kF32, "")});
+              WriteGguf(
+                  path, {},
+                  {Tensor("w", {0}, GgmlType::kF32, ""), Tensor("w", {0}, GgmlType::kF32, "")});
             }),
             path.string() + ": two tensors are named w");
-  EXPECT_NE(ErrorText([&] { WriteGguf(path, {}, {Tensor(std::string(64, 'n'), {0}, GgmlType::kF32, "")}); }), "no error");
+  EXPECT_NE(ErrorText([&] {
+              WriteGguf(path, {}, {Tensor(std::string(64, 'n'), {0}, GgmlType::kF32, "")});
+            }),
+            "no error");
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 

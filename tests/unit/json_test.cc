@@ -19,8 +19,10 @@ std::string ParseError(std::string_view text, const JsonLimits& limits = {}) {
 }
 
 TEST(Json, ReadsEveryKind) {
-  const Json json = Json::Parse(R"( {"n": null, "t": true, "i": -7, "d": 2.5e-3, "s": "a\u00e9\ud83d\ude00\n",
-                                     "a": [1, [], {}], "o": {"x": 1}} )", "f");
+  const Json json =
+      Json::Parse(R"( {"n": null, "t": true, "i": -7, "d": 2.5e-3, "s": "a\u00e9\ud83d\ude00\n",
+                                     "a": [1, [], {}], "o": {"x": 1}} )",
+                  "f");
   EXPECT_TRUE(json.At("n", "f").IsNull());
   EXPECT_TRUE(json.At("t", "f").boolean());
   EXPECT_EQ(json.At("i", "f").integer(), -7);
@@ -49,14 +51,17 @@ TEST(Json, KeepsTheOrderOfKeys) {
 
 TEST(Json, SaysWhereTheTextIsWrong) {
   EXPECT_EQ(ParseError("{\"a\": 1,\n  \"b\" 2}"),
-            "f.json:2:7: not valid JSON: syntax error while parsing object separator - unexpected number literal; "
+            "f.json:2:7: not valid JSON: syntax error while parsing object separator - unexpected "
+            "number literal; "
             "expected ':'");
-  EXPECT_EQ(ParseError(""), "f.json:1:1: not valid JSON: syntax error while parsing value - unexpected end of "
-                            "input; expected '[', '{', or a literal");
+  EXPECT_EQ(ParseError(""),
+            "f.json:1:1: not valid JSON: syntax error while parsing value - unexpected end of "
+            "input; expected '[', '{', or a literal");
   EXPECT_EQ(ParseError("[1] x").substr(0, 36), "f.json:1:5: not valid JSON: syntax e");
   EXPECT_EQ(ParseError("{\"a\": 1,\n \"b\": {\"c\": 2, \"c\": 3}}"),
             "f.json:2:18: the key \"c\" appears twice in one object; expected each key once");
-  for (const char* text : {"[1,]", "{'a':1}", "NaN", "[01]", "\"\\ud800\"", "\"\xff\"", "1e999", "\"\n\"", "[", "nul"}) {
+  for (const char* text : {"[1,]", "{'a':1}", "NaN", "[01]", "\"\\ud800\"", "\"\xff\"", "1e999",
+                           "\"\n\"", "[", "nul"}) {
     EXPECT_EQ(ParseError(text).substr(0, 9), "f.json:1:") << text;
   }
 }
@@ -69,7 +74,8 @@ TEST(Json, TheMessageStaysShortAndPrintable) {
 
 TEST(Json, BoundsDepthAndSize) {
   const std::string deep = std::string(65, '[') + std::string(65, ']');
-  EXPECT_EQ(ParseError(deep), "f.json:1:65: nested more than 64 deep, the most allowed in a file of this kind");
+  EXPECT_EQ(ParseError(deep),
+            "f.json:1:65: nested more than 64 deep, the most allowed in a file of this kind");
   EXPECT_EQ(ParseError(deep, {.max_depth = 65}), "no error");
   EXPECT_EQ(ParseError(std::string(10'000'000, '[')).substr(0, 25), "f.json:1:65: nested more ");
   EXPECT_EQ(ParseError("[1,2,3]", {.max_values = 3}),
@@ -81,12 +87,18 @@ TEST(Json, TypedAccessSaysWhatItFound) {
   const Json json = Json::Parse(R"({"s": "text", "d": 1.5, "n": null, "a": []})", "f");
   EXPECT_EQ(ErrorText([&] { json.At("s", "f").AsInteger("f: s"); }),
             "f: s: expected an integer, found a string (\"text\")");
-  EXPECT_EQ(ErrorText([&] { json.At("d", "f").AsInteger("f: d"); }), "f: d: expected an integer, found a number (1.5)");
-  EXPECT_EQ(ErrorText([&] { json.At("n", "f").AsObject("f: n"); }), "f: n: expected an object, found null");
-  EXPECT_EQ(ErrorText([&] { json.At("a", "f").AsString("f: a"); }), "f: a: expected a string, found an array");
-  EXPECT_EQ(ErrorText([&] { json.At("x", "f"); }), "f: expected a key \"x\", found none of that name");
-  EXPECT_EQ(ErrorText([&] { Json(1).At("x", "f"); }), "f: expected an object, found an integer (1)");
-  EXPECT_EQ(ErrorText([&] { Json(1e300).AsInteger("f"); }), "f: expected an integer, found a number (1e+300)");
+  EXPECT_EQ(ErrorText([&] { json.At("d", "f").AsInteger("f: d"); }),
+            "f: d: expected an integer, found a number (1.5)");
+  EXPECT_EQ(ErrorText([&] { json.At("n", "f").AsObject("f: n"); }),
+            "f: n: expected an object, found null");
+  EXPECT_EQ(ErrorText([&] { json.At("a", "f").AsString("f: a"); }),
+            "f: a: expected a string, found an array");
+  EXPECT_EQ(ErrorText([&] { json.At("x", "f"); }),
+            "f: expected a key \"x\", found none of that name");
+  EXPECT_EQ(ErrorText([&] { Json(1).At("x", "f"); }),
+            "f: expected an object, found an integer (1)");
+  EXPECT_EQ(ErrorText([&] { Json(1e300).AsInteger("f"); }),
+            "f: expected an integer, found a number (1e+300)");
 }
 
 TEST(Json, BuildsAndReplaces) {
@@ -99,7 +111,8 @@ TEST(Json, BuildsAndReplaces) {
 }
 
 TEST(JsonDump, NumbersReadBackEqual) {
-  for (const double value : {0.1, 1e-5, 1e16, 123456789012345680.0, 5e-324, 1.7976931348623157e308, -0.0, 1.0 / 3}) {
+  for (const double value :
+       {0.1, 1e-5, 1e16, 123456789012345680.0, 5e-324, 1.7976931348623157e308, -0.0, 1.0 / 3}) {
     EXPECT_EQ(Json::Parse(Json(value).Dump(), "f").number(), value);
     EXPECT_FALSE(Json::Parse(Json(value).Dump(), "f").IsInteger()) << value;
   }
@@ -120,7 +133,7 @@ TEST(JsonDump, ReplacesInvalidUtf8) {
   const std::string kBad = "\xef\xbf\xbd";
   EXPECT_EQ(Json("a\xff").Dump(), "\"a" + kBad + "\"");
   EXPECT_EQ(Json("\xc3").Dump(), "\"" + kBad + "\"");
-  EXPECT_EQ(Json("\xc0\x80").Dump(), "\"" + kBad + kBad + "\"");              // overlong
+  EXPECT_EQ(Json("\xc0\x80").Dump(), "\"" + kBad + kBad + "\"");             // overlong
   EXPECT_EQ(Json("\xed\xa0\x80").Dump(), "\"" + kBad + kBad + kBad + "\"");  // a surrogate
   EXPECT_EQ(Json("\xf4\x90\x80\x80").Dump().size(), 2 + 4 * kBad.size());    // beyond U+10FFFF
 }
@@ -128,8 +141,10 @@ TEST(JsonDump, ReplacesInvalidUtf8) {
 TEST(JsonDump, IndentsAsPythonDoes) {
   const Json json = Json::Parse(R"({"b":[1,2],"a":{},"c":[],"d":"\u00e9"})", "f");
   EXPECT_EQ(json.Dump({.indent = 4, .sort_keys = true, .python_style = true}),
-            "{\n    \"a\": {},\n    \"b\": [\n        1,\n        2\n    ],\n    \"c\": [],\n    \"d\": \"\\u00e9\"\n}");
-  EXPECT_EQ(json.Dump({.python_style = true}), "{\"b\": [1, 2], \"a\": {}, \"c\": [], \"d\": \"\\u00e9\"}");
+            "{\n    \"a\": {},\n    \"b\": [\n        1,\n        2\n    ],\n    \"c\": [],\n    "
+            "\"d\": \"\\u00e9\"\n}");
+  EXPECT_EQ(json.Dump({.python_style = true}),
+            "{\"b\": [1, 2], \"a\": {}, \"c\": [], \"d\": \"\\u00e9\"}");
 }
 
 TEST(JsonLines, NumbersItsLines) {
@@ -139,7 +154,8 @@ TEST(JsonLines, NumbersItsLines) {
   EXPECT_EQ(lines[1].line, 4);
   EXPECT_EQ(lines[1].value.integer(), 2);
   EXPECT_EQ(ErrorText([] { ParseJsonLines("1\n[", "d.jsonl"); }).substr(0, 13), "d.jsonl:2:2: ");
-  EXPECT_EQ(ErrorText([] { ParseJsonLines("1\n\n2", "d.jsonl", false); }).substr(0, 13), "d.jsonl:2:1: ");
+  EXPECT_EQ(ErrorText([] { ParseJsonLines("1\n\n2", "d.jsonl", false); }).substr(0, 13),
+            "d.jsonl:2:1: ");
 }
 
 TEST(JsonLines, ReadsAFile) {

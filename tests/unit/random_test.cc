@@ -19,7 +19,8 @@ std::vector<uint32_t> Words(Key key, size_t count) {
   return words;
 }
 
-// lora_a of one module with `inputs` and rank 4: the first subkey goes to a Linear that is thrown away.
+// lora_a of one module with `inputs` and rank 4: the first subkey goes to a Linear that is thrown
+// away.
 std::vector<float> LoraA(MlxRandom& random, size_t inputs) {
   random.NextKey();
   std::vector<float> a(inputs * 4);
@@ -38,13 +39,18 @@ TEST(Threefry, MatchesThePublishedVectors) {
   // Random123's known answers for threefry2x32, 20 rounds.
   EXPECT_EQ(Threefry2x32({0, 0}, {0, 0}), (Key{0x6b200159, 0x99ba4efe}));
   EXPECT_EQ(Threefry2x32({~0u, ~0u}, {~0u, ~0u}), (Key{0x1cb996fc, 0xbb002be7}));
-  EXPECT_EQ(Threefry2x32({0x13198a2e, 0x03707344}, {0x243f6a88, 0x85a308d3}), (Key{0xc4923a9c, 0x483df7a0}));
+  EXPECT_EQ(Threefry2x32({0x13198a2e, 0x03707344}, {0x243f6a88, 0x85a308d3}),
+            (Key{0xc4923a9c, 0x483df7a0}));
 }
 
 TEST(MlxRandom, GivesTheSubkeysOfMlx) {
-  const Key kSeed0[] = {{0xa20e4081, 0x4bdfae2f}, {0x4c3306b7, 0x8213b27d}, {0xf4a65d33, 0xcf9ef2da},
+  const Key kSeed0[] = {{0xa20e4081, 0x4bdfae2f},
+                        {0x4c3306b7, 0x8213b27d},
+                        {0xf4a65d33, 0xcf9ef2da},
                         {0x4734811f, 0x797bc7e9}};
-  const Key kSeed42[] = {{0x0f38d913, 0x0ff68959}, {0xe9da9d44, 0x51726399}, {0x51c2327a, 0xb378c7bd},
+  const Key kSeed42[] = {{0x0f38d913, 0x0ff68959},
+                         {0xe9da9d44, 0x51726399},
+                         {0x51c2327a, 0xb378c7bd},
                          {0x3c44d6a2, 0x6d114ffd}};
   MlxRandom zero(0), answer(42);
   for (int i = 0; i < 4; ++i) {

@@ -47,12 +47,15 @@ TEST(Safetensors, GivesViewsIntoTheFile) {
   EXPECT_EQ(a.bytes.data(), file.data() + file.size() - 15);
   EXPECT_EQ(a.bytes.size(), 12u);
   EXPECT_EQ(parsed.Find("c"), nullptr);
-  EXPECT_EQ(ErrorText([&] { parsed.Get("a.weights"); }), "m: no tensor a.weights; the nearest names are a.weight, b");
+  EXPECT_EQ(ErrorText([&] { parsed.Get("a.weights"); }),
+            "m: no tensor a.weights; the nearest names are a.weight, b");
 }
 
 TEST(Safetensors, AcceptsScalarsEmptyTensorsAndNullMetadata) {
-  const auto file = File(R"({"__metadata__":null,"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},)"
-                         R"("e":{"dtype":"F32","shape":[0,7],"data_offsets":[4,4]}})", 4);
+  const auto file =
+      File(R"({"__metadata__":null,"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},)"
+           R"("e":{"dtype":"F32","shape":[0,7],"data_offsets":[4,4]}})",
+           4);
   const auto parsed = Safetensors::Parse(file, "m");
   EXPECT_TRUE(parsed.Get("s").shape.empty());
   EXPECT_TRUE(parsed.Get("e").bytes.empty());
@@ -67,14 +70,17 @@ struct Bad {
 // Each with 8 bytes of data.
 constexpr Bad kBad[] = {
     {R"({"w":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})",
-     "m: tensor w: bytes 0 to 16 lie outside the file's 8 bytes of data; the file is damaged or incomplete, get it "
+     "m: tensor w: bytes 0 to 16 lie outside the file's 8 bytes of data; the file is damaged or "
+     "incomplete, get it "
      "again"},
     {R"({"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})",
      "m: tensor w: shape [3] of F32 needs 12 bytes, but its offsets hold 8"},
     {R"({"w":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}})",
-     "m: tensor w: shape [4611686018427387904, 4] of F32 is larger than any file, but its offsets hold 8"},
+     "m: tensor w: shape [4611686018427387904, 4] of F32 is larger than any file, but its offsets "
+     "hold 8"},
     {R"({"w":{"dtype":"F32","shape":[4611686018427387906],"data_offsets":[0,8]}})",
-     "m: tensor w: shape [4611686018427387906] of F32 is larger than any file, but its offsets hold 8"},
+     "m: tensor w: shape [4611686018427387906] of F32 is larger than any file, but its offsets "
+     "hold 8"},
     {R"({"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})",
      "m: tensor w: shape: expected a whole number of 0 or more, found -2"},
     {R"({"w":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}})",
@@ -82,7 +88,8 @@ constexpr Bad kBad[] = {
     {R"({"w":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,8]}})",
      "m: tensor w: shape: expected a whole number of 0 or more, found 1.8446744073709552e+19"},
     {R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})",
-     "m: tensor w: bytes 8 to 0 lie outside the file's 8 bytes of data; the file is damaged or incomplete, get it "
+     "m: tensor w: bytes 8 to 0 lie outside the file's 8 bytes of data; the file is damaged or "
+     "incomplete, get it "
      "again"},
     {R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8,8]}})",
      "m: tensor w: data_offsets: expected 2 numbers, found 3"},
@@ -102,8 +109,10 @@ constexpr Bad kBad[] = {
     {R"({"__metadata__":{"a":1},"w":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})",
      "m: __metadata__: expected a string, found an integer (1)"},
     {R"([])", "m: expected the header to begin with {; this is no safetensors file"},
-    {R"({"w)", "m: header:1:4: not valid JSON: syntax error while parsing object key - invalid string: missing closing "
-               "quote; last read: '\"w'; expected string literal"},
+    {R"({"w)",
+     "m: header:1:4: not valid JSON: syntax error while parsing object key - invalid string: "
+     "missing closing "
+     "quote; last read: '\"w'; expected string literal"},
 };
 
 TEST(Safetensors, ExplainsEveryBadFile) {
@@ -111,23 +120,29 @@ TEST(Safetensors, ExplainsEveryBadFile) {
 }
 
 TEST(Safetensors, ExplainsABadLength) {
-  EXPECT_EQ(ParseError({}), "m: expected a safetensors file, found only 0 bytes; the file is damaged or incomplete, "
-                            "get it again");
+  EXPECT_EQ(
+      ParseError({}),
+      "m: expected a safetensors file, found only 0 bytes; the file is damaged or incomplete, "
+      "get it again");
   auto file = File("{}", 0);
   const auto with_length = [&](uint64_t length) {
     std::memcpy(file.data(), &length, 8);
     return ParseError(file);
   };
-  EXPECT_EQ(with_length(3), "m: the header claims 3 bytes, but only 2 follow; the file is damaged or incomplete, get "
-                            "it again");
-  EXPECT_EQ(with_length(UINT64_MAX), "m: the header claims 18446744073709551615 bytes, more than the 100000000 that "
-                                     "the format allows; is this a safetensors file?");
+  EXPECT_EQ(
+      with_length(3),
+      "m: the header claims 3 bytes, but only 2 follow; the file is damaged or incomplete, get "
+      "it again");
+  EXPECT_EQ(with_length(UINT64_MAX),
+            "m: the header claims 18446744073709551615 bytes, more than the 100000000 that "
+            "the format allows; is this a safetensors file?");
   EXPECT_EQ(with_length(0), "m: expected the header to begin with {; this is no safetensors file");
 }
 
 TEST(Safetensors, RefusesEveryTruncationAndExtension) {
   auto file = File(kTwo, 15);
-  for (size_t n = 0; n < file.size(); ++n) EXPECT_NE(ParseError(std::span(file).first(n)), "no error") << n;
+  for (size_t n = 0; n < file.size(); ++n)
+    EXPECT_NE(ParseError(std::span(file).first(n)), "no error") << n;
   file.push_back({});
   EXPECT_EQ(ParseError(file), "m: the header describes 15 bytes of data, but the file has 16");
 }
@@ -145,7 +160,8 @@ TEST(Safetensors, NoFlippedByteIsDangerous) {
 
 TensorToWrite Bytes(std::string name, std::vector<int64_t> shape, std::string text) {
   return {std::move(name), Dtype::kU8, std::move(shape), [text](const auto& sink) {
-            for (const char c : text) sink(std::as_bytes(std::span(&c, 1)));  // in pieces, as a stream
+            for (const char c : text)
+              sink(std::as_bytes(std::span(&c, 1)));  // in pieces, as a stream
           }};
 }
 
@@ -155,7 +171,8 @@ std::string Text(const TensorView& view) {
 
 TEST(WriteSafetensors, IsReadBack) {
   const ScratchFolder folder;
-  WriteSafetensors(folder / "x.safetensors", {Bytes("b", {2, 2}, "wxyz"), Bytes("a", {0}, ""), Bytes("c", {}, "!")},
+  WriteSafetensors(folder / "x.safetensors",
+                   {Bytes("b", {2, 2}, "wxyz"), Bytes("a", {0}, ""), Bytes("c", {}, "!")},
                    {{"format", "mlx"}});
   const MappedFile file(folder / "x.safetensors");
   const auto parsed = Safetensors::Parse(file.bytes(), "x");
@@ -175,17 +192,22 @@ TEST(WriteSafetensors, WithoutMetadataHasNoMetadata) {
 
 TEST(WriteSafetensors, RefusesNamesThatClash) {
   const ScratchFolder folder;
-  EXPECT_EQ(ErrorText([&] { WriteSafetensors(folder / "x", {Bytes("a", {0}, ""), Bytes("a", {0}, "")}, {}); }),
+  EXPECT_EQ(ErrorText([&] {
+              WriteSafetensors(folder / "x", {Bytes("a", {0}, ""), Bytes("a", {0}, "")}, {});
+            }),
             (folder / "x").string() + ": cannot write the tensor name a twice or as a tensor");
   EXPECT_FALSE(std::filesystem::exists(folder / "x"));
 }
 
 TEST(WriteSharded, OneFileStillHasAnIndex) {
   const ScratchFolder folder;
-  WriteShardedSafetensors(folder.path(), {Bytes("b", {2}, "xy"), Bytes("a", {1}, "z")}, {{"format", "mlx"}}, 3);
+  WriteShardedSafetensors(folder.path(), {Bytes("b", {2}, "xy"), Bytes("a", {1}, "z")},
+                          {{"format", "mlx"}}, 3);
   EXPECT_EQ(ReadTextFile(folder / "model.safetensors.index.json"),
-            "{\n    \"metadata\": {\n        \"total_size\": 3,\n        \"total_parameters\": 3\n    },\n"
-            "    \"weight_map\": {\n        \"a\": \"model.safetensors\",\n        \"b\": \"model.safetensors\"\n    }\n}");
+            "{\n    \"metadata\": {\n        \"total_size\": 3,\n        \"total_parameters\": 3\n "
+            "   },\n"
+            "    \"weight_map\": {\n        \"a\": \"model.safetensors\",\n        \"b\": "
+            "\"model.safetensors\"\n    }\n}");
   const MappedFile file(folder / "model.safetensors");
   EXPECT_EQ(Text(Safetensors::Parse(file.bytes(), "x").Get("b")), "xy");
 }
@@ -193,7 +215,8 @@ TEST(WriteSharded, OneFileStillHasAnIndex) {
 TEST(WriteSharded, SplitsWhenTheNextTensorWouldExceed) {
   const ScratchFolder folder;
   WriteShardedSafetensors(folder.path(),
-                          {Bytes("a", {2}, "aa"), Bytes("b", {2}, "bb"), Bytes("c", {1}, "c"), Bytes("d", {9}, "ddddddddd")},
+                          {Bytes("a", {2}, "aa"), Bytes("b", {2}, "bb"), Bytes("c", {1}, "c"),
+                           Bytes("d", {9}, "ddddddddd")},
                           {}, 14, 4);
   const Json index = Json::ParseFile((folder / "model.safetensors.index.json").string());
   const Json& map = *index.Find("weight_map");
@@ -207,9 +230,11 @@ TEST(WriteSharded, SplitsWhenTheNextTensorWouldExceed) {
 TEST(WriteSharded, RefusesAFolderWithAnotherModelsFiles) {
   const ScratchFolder folder;
   folder.Write("model-00002-of-00002.safetensors", "");
-  EXPECT_EQ(ErrorText([&] { WriteShardedSafetensors(folder.path(), {Bytes("a", {1}, "x")}, {}, 1); }),
-            folder.path().string() + ": already holds model-00002-of-00002.safetensors, which would be loaded as a part "
-                                     "of the new model; remove it or choose another folder");
+  EXPECT_EQ(
+      ErrorText([&] { WriteShardedSafetensors(folder.path(), {Bytes("a", {1}, "x")}, {}, 1); }),
+      folder.path().string() +
+          ": already holds model-00002-of-00002.safetensors, which would be loaded as a part "
+          "of the new model; remove it or choose another folder");
   EXPECT_FALSE(std::filesystem::exists(folder / "model.safetensors"));
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Configuration files mean what they mean to PyYAML's SafeLoader with mlx-lm's rule for floating numbers.
+// Configuration files mean what they mean to PyYAML's SafeLoader with mlx-lm's rule for floating
+// numbers.
 #include "formats/yaml.h"
 
 #include <gtest/gtest.h>
@@ -20,27 +21,66 @@ std::string ParseError(std::string_view text) {
 }
 
 TEST(Yaml, ReadsAConfiguration) {
-  EXPECT_EQ(Parsed("model: \"path/to\"  # comment\ntrain: true\nlora_parameters:\n  keys: [\"q\", 'k']\n  rank: 8\n"
+  EXPECT_EQ(Parsed("model: \"path/to\"  # comment\ntrain: true\nlora_parameters:\n  keys: [\"q\", "
+                   "'k']\n  rank: 8\n"
                    "lr_schedule:\n  arguments: [1e-5, 1000, 1e-7]\n"),
             R"({"model":"path/to","train":true,"lora_parameters":{"keys":["q","k"],"rank":8},)"
             R"("lr_schedule":{"arguments":[1e-05,1000,1e-07]}})");
   EXPECT_EQ(Parsed(""), "null");
-  EXPECT_EQ(Parsed("a: |\n  two\n  lines\nb: >\n  one\n  line\n"), R"({"a":"two\nlines\n","b":"one line\n"})");
+  EXPECT_EQ(Parsed("a: |\n  two\n  lines\nb: >\n  one\n  line\n"),
+            R"({"a":"two\nlines\n","b":"one line\n"})");
 }
 
 TEST(Yaml, ResolvesWordsAsPyYamlDoes) {
   const std::pair<const char*, const char*> kWords[] = {
-      {"true", "true"},   {"True", "true"},     {"TRUE", "true"},      {"tRue", "\"tRue\""}, {"yes", "true"},
-      {"No", "false"},    {"on", "true"},       {"OFF", "false"},      {"y", "\"y\""},       {"null", "null"},
-      {"~", "null"},      {"Null", "null"},     {"nUll", "\"nUll\""},  {"12", "12"},         {"-12", "-12"},
-      {"+12", "12"},      {"1_000", "1000"},    {"010", "8"},          {"0x1F", "31"},       {"0b101", "5"},
-      {"09", "\"09\""},   {"0", "0"},           {"1.5", "1.5"},        {"1.", "1.0"},        {".5", "0.5"},
-      {"-1.5e3", "-1500.0"}, {"1e-5", "1e-05"}, {"1E5", "100000.0"},   {"1e", "\"1e\""},     {"e5", "\"e5\""},
-      {"1.2.3", "\"1.2.3\""}, {"-", "[null]"},  {"1-2", "\"1-2\""},    {".", "\".\""},       {"_1", "\"_1\""},
-      {"0-373", "\"0-373\""}, {"0x-5", "\"0x-5\""}, {"--1", "\"--1\""},
-      {"2024-01-02", "\"2024-01-02\""}, {"12:30:45", "\"12:30:45\""},
-      {"9223372036854775808", "9223372036854775808.0"}, {"1e999", "\"1e999\""}, {"\"12\"", "\"12\""},
-      {"'yes'", "\"yes\""}, {"''", "\"\""}, {"!!str 12", "\"12\""}, {"!!float 12", "12.0"}, {"!!int \"3\"", "3"},
+      {"true", "true"},
+      {"True", "true"},
+      {"TRUE", "true"},
+      {"tRue", "\"tRue\""},
+      {"yes", "true"},
+      {"No", "false"},
+      {"on", "true"},
+      {"OFF", "false"},
+      {"y", "\"y\""},
+      {"null", "null"},
+      {"~", "null"},
+      {"Null", "null"},
+      {"nUll", "\"nUll\""},
+      {"12", "12"},
+      {"-12", "-12"},
+      {"+12", "12"},
+      {"1_000", "1000"},
+      {"010", "8"},
+      {"0x1F", "31"},
+      {"0b101", "5"},
+      {"09", "\"09\""},
+      {"0", "0"},
+      {"1.5", "1.5"},
+      {"1.", "1.0"},
+      {".5", "0.5"},
+      {"-1.5e3", "-1500.0"},
+      {"1e-5", "1e-05"},
+      {"1E5", "100000.0"},
+      {"1e", "\"1e\""},
+      {"e5", "\"e5\""},
+      {"1.2.3", "\"1.2.3\""},
+      {"-", "[null]"},
+      {"1-2", "\"1-2\""},
+      {".", "\".\""},
+      {"_1", "\"_1\""},
+      {"0-373", "\"0-373\""},
+      {"0x-5", "\"0x-5\""},
+      {"--1", "\"--1\""},
+      {"2024-01-02", "\"2024-01-02\""},
+      {"12:30:45", "\"12:30:45\""},
+      {"9223372036854775808", "9223372036854775808.0"},
+      {"1e999", "\"1e999\""},
+      {"\"12\"", "\"12\""},
+      {"'yes'", "\"yes\""},
+      {"''", "\"\""},
+      {"!!str 12", "\"12\""},
+      {"!!float 12", "12.0"},
+      {"!!int \"3\"", "3"},
   };
   for (const auto& [text, json] : kWords) {
     std::string expected = json;
@@ -75,12 +115,14 @@ TEST(Yaml, SaysWhereTheTextIsWrong) {
 }
 
 TEST(Yaml, RefusesCycles) {
-  EXPECT_EQ(ParseError("a: &x [1, *x]\n"), "c.yaml:1:11: an alias stands inside the value it names");
+  EXPECT_EQ(ParseError("a: &x [1, *x]\n"),
+            "c.yaml:1:11: an alias stands inside the value it names");
   EXPECT_EQ(ParseError("&x {a: *x}\n"), "c.yaml:1:8: an alias stands inside the value it names");
 }
 
 TEST(Yaml, BoundsDepthSizeAndAliases) {
-  EXPECT_EQ(ParseError(std::string(65, '[') + std::string(65, ']')), "c.yaml:1:65: nested more than 64 deep");
+  EXPECT_EQ(ParseError(std::string(65, '[') + std::string(65, ']')),
+            "c.yaml:1:65: nested more than 64 deep");
   EXPECT_NE(ParseError(std::string(100000, '[')), "no error");
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 12; ++i) {
@@ -91,9 +133,11 @@ TEST(Yaml, BoundsDepthSizeAndAliases) {
   }
   EXPECT_NE(ParseError(bomb).find("larger than a configuration can be"), std::string::npos);
   std::string ladder = "- &a0 [x]\n";  // each alias adds a level
-  for (int i = 1; i < 100; ++i) ladder += "- &a" + std::to_string(i) + " [*a" + std::to_string(i - 1) + "]\n";
+  for (int i = 1; i < 100; ++i)
+    ladder += "- &a" + std::to_string(i) + " [*a" + std::to_string(i - 1) + "]\n";
   EXPECT_NE(ParseError(ladder).find("nested more than 64 deep"), std::string::npos);
-  EXPECT_EQ(ParseError(std::string((1 << 22) + 1, ' ')), "c.yaml: 4194305 bytes, expected at most 4194304");
+  EXPECT_EQ(ParseError(std::string((1 << 22) + 1, ' ')),
+            "c.yaml: 4194305 bytes, expected at most 4194304");
 }
 
 TEST(Yaml, ReadsAFile) {
