@@ -33,6 +33,12 @@ constexpr Command kCommands[] = {
     {"train", "fine-tune a model on conversations (lem lora is the same)", Train},
     {"fuse", "fold an adapter into its base model", Fuse},
     {"adapter", "change an adapter's format", Adapter},
+    {"kernel", "show, check or render the kernel", Kernel},
+    {"distill", "let a teacher write training data under the kernel", Distill},
+    {"data", "check, compare, split and fetch data", Data},
+    {"bench", "answer benchmark tasks, and keep the answers", Bench},
+    {"compare", "compare two models on the same items, paired", Compare},
+    {"report", "write the scores as one page, or recheck a page", Report},
     {"doctor", "what this machine can do", Doctor},
 };
 
