@@ -44,6 +44,10 @@ std::string Advice(const fs::path& folder, const std::vector<std::string>& names
   if (IsOneOf(names, "adapters.safetensors") || IsOneOf(names, "adapter_config.json")) {
     return "; this is an adapter: give it with --adapter-path and its base model with --model";
   }
+  if (IsOneOf(names, "snapshots")) {
+    return "; this is a Hugging Face cache entry: name the folder inside snapshots/ that holds "
+           "config.json";
+  }
   if (!Ending(names, ".bin").empty() || !Ending(names, ".pt").empty() ||
       !Ending(names, ".pth").empty()) {
     return "; PyTorch's pickle files are not read, save the model as safetensors";

@@ -7,7 +7,8 @@
 namespace lem {
 namespace {
 
-constexpr size_t kLongest = 256;  // the distance costs the product of both lengths
+// The distance costs the product of both lengths, and a hostile file may hold very many names.
+constexpr size_t kLongest = 256, kMostNames = 10'000;
 
 // Levenshtein's distance.
 size_t Distance(std::string_view a, std::string_view b) {
@@ -30,8 +31,8 @@ std::string NearNames(std::string_view wanted, const std::vector<std::string_vie
   if (names.empty()) return "; it holds no names at all";
   std::vector<std::pair<size_t, std::string_view>> near;
   for (const std::string_view name : names) {
-    if (name.size() <= kLongest && wanted.size() <= kLongest)
-      near.emplace_back(Distance(wanted, name), name);
+    if (name.size() > kLongest || wanted.size() > kLongest || near.size() >= kMostNames) continue;
+    near.emplace_back(Distance(wanted, name), name);
   }
   const size_t shown = std::min<size_t>(near.size(), 3);
   std::partial_sort(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(shown), near.end());

@@ -144,6 +144,13 @@ TEST(CheckpointFolder, SaysWhatItFoundInstead) {
                                           "it contains adapters.safetensors, x.gguf; name "
                                           "the GGUF file itself, for example " +
                                           path + "/x.gguf");
+  const ScratchFolder cache;
+  std::filesystem::create_directory(cache / "snapshots");
+  EXPECT_EQ(OpenError(cache.path()),
+            cache.path().string() +
+                ": expected a model folder, but it has no config.json; it contains snapshots; this "
+                "is a Hugging "
+                "Face cache entry: name the folder inside snapshots/ that holds config.json");
   const ScratchFolder pickled;
   pickled.Write("config.json", "{}");
   pickled.Write("pytorch_model.bin", "");

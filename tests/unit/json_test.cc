@@ -89,6 +89,12 @@ TEST(Json, TypedAccessSaysWhatItFound) {
             "f: s: expected an integer, found a string (\"text\")");
   EXPECT_EQ(ErrorText([&] { json.At("d", "f").AsInteger("f: d"); }),
             "f: d: expected an integer, found a number (1.5)");
+  EXPECT_EQ(ErrorText([&] { json.At("n", "f").AsBool("f: n"); }),
+            "f: n: expected true or false, found null");
+  EXPECT_EQ(ErrorText([&] { json.At("s", "f").AsNumber("f: s"); }),
+            "f: s: expected a number, found a string (\"text\")");
+  EXPECT_EQ(ErrorText([&] { json.At("s", "f").AsArray("f: s"); }),
+            "f: s: expected an array, found a string (\"text\")");
   EXPECT_EQ(ErrorText([&] { json.At("n", "f").AsObject("f: n"); }),
             "f: n: expected an object, found null");
   EXPECT_EQ(ErrorText([&] { json.At("a", "f").AsString("f: a"); }),
