@@ -4,10 +4,10 @@
 Face, and what transformers computes with it in float64: every block's output, logits, the loss, each
 LoRA gradient, and the losses of ten steps of Adam.
 
-    python3 -m venv venv && venv/bin/pip install torch transformers safetensors
+    python3 -m venv venv && venv/bin/pip install torch transformers peft safetensors
     venv/bin/python scripts/make_fixtures.py
 
-The fixtures are committed; this script is how they were made (transformers 5.23, torch 2.15).
+The fixtures are committed; this script is how they were made (transformers 5.23, peft 0.21, torch 2.15).
 """
 import json
 import pathlib
@@ -156,3 +156,37 @@ def make(family, keys):
 
 for family, keys in FAMILIES.items():
     make(family, keys)
+
+def make_peft():
+    """An adapter that PEFT itself wrote, with everything that needs folding, and its logits."""
+    import peft
+    torch.manual_seed(5)
+    folder = OUT / "tiny_peft"
+    shutil.rmtree(folder, ignore_errors=True)
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        OUT / "tiny_llama", dtype=torch.float64, attn_implementation="eager").eval()
+    config = peft.LoraConfig(
+        r=4, lora_alpha=6, use_rslora=True, use_dora=True, task_type="CAUSAL_LM",
+        target_modules=["q_proj", "k_proj", "down_proj"], layers_to_transform=[2, 3],
+        layers_pattern="layers", rank_pattern={"k_proj": 2},
+        alpha_pattern={"layers.3.mlp.down_proj": 3})
+    model = peft.get_peft_model(model, config)
+    for name, p in model.named_parameters():
+        if "lora_B" in name:
+            p.data = torch.randn_like(p) * 0.3
+        if "magnitude" in name:
+            p.data = p.data * (1 + 0.2 * torch.rand_like(p))
+    ids = torch.randint(3, 64, (20,))
+    with torch.no_grad():
+        logits = model(ids[None]).logits[0]
+    for p in model.parameters():
+        p.data = p.data.to(FLOAT32)
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    written = json.loads((folder / "adapter_config.json").read_text())
+    written["base_model_name_or_path"] = "tiny_llama"
+    (folder / "adapter_config.json").write_text(json.dumps(written, indent=2) + "\n")
+    save_file({"ids": ids.to(torch.int32), "logits": logits.to(FLOAT32)}, folder / "goldens.safetensors")
+
+
+make_peft()

@@ -287,6 +287,7 @@ ModelConfig ReadFolderConfig(const Checkpoint& checkpoint, const ConfigOptions& 
   const ConfigFields fields(text, where);
   ModelConfig config;
   config.family = defaults.family;
+  if (multimodal) config.mlx_prefix = "language_model.model.";
   ReadSizes(fields, defaults, &config);
   ReadSwitches(fields, defaults, options, &config);
   ReadLayers(fields, defaults, &config);
