@@ -49,12 +49,24 @@ struct GroupedCall {
   const float *d, *m, *sums;
 };
 
-// How integers in a quantised matrix become numbers (quant_matrix.h).
+// How the integers of a quantised matrix become numbers (quant_matrix.h).
 struct QuantCodes {
   int bits;                  // 2, 3, 4, 5, 6, 8
   const float* values;       // code -> number, 256 entries
   const uint16_t* values16;  // the same in bfloat16 (exact)
 };
+
+// Scales of one panel, as stored. Two-level: per `per_super` groups 32 float16 (and 32 for the
+// offsets), then per group 32 int8 (and 32). Else per group 32 numbers (and 32).
+struct QuantScales {
+  enum class Kind : uint8_t { kF16, kBF16, kF32, kPowerOfTwo, kTwoLevel } kind;
+  bool has_offset;
+  const uint8_t* data;
+  int64_t groups, per_super;
+};
+
+// How d * value + m is rounded: not at all, or each step as the file's type.
+enum class QuantRounding : uint8_t { kNone, kBF16, kF16 };
 
 struct Products {
   int step;  // k per step: 1, or 2 for pairs
@@ -66,7 +78,19 @@ struct Products {
                      float* sums);
   // code values of one panel's blocks of 32 k, as units [step][32]
   void (*expand_codes)(const QuantCodes&, const uint8_t* codes, int64_t blocks, float* out);
+  // d, m: (groups, 32); m may be null
+  void (*expand_scales)(const QuantScales&, float* d, float* m);
+  // multiply_grouped straight from codes, the same bits, for at most kFewRows rows; may be null
+  void (*multiply_codes)(const GroupedCall&, const QuantCodes&, const uint8_t* codes);
+  // The exact values of one block as (32 k, 32 rows); else like expand_gradient.
+  void (*expand_values)(const QuantCodes&, QuantRounding, const uint8_t* codes, const float* d,
+                        const float* m, int64_t groups, float* out);
+  // 32 columns of one panel dequantised and packed over its rows: units [row step][32]. d, m: of
+  // the block's first group; it holds `groups` of them.
+  void (*expand_gradient)(const QuantCodes&, QuantRounding, const uint8_t* codes, const float* d,
+                          const float* m, int64_t groups, float* out);
 };
+inline constexpr int64_t kFewRows = 4;
 
 // --- attention (attention.inl)
 

@@ -18,6 +18,7 @@ namespace avx512 {
 #include "backend/cpu/lanes.inl"
 #include "backend/cpu/elementwise.inl"
 #include "backend/cpu/gemm.inl"
+#include "backend/cpu/pack.inl"
 #include "backend/cpu/quant.inl"
 #include "backend/cpu/attention.inl"
 #include "backend/cpu/table.inl"

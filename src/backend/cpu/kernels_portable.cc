@@ -12,6 +12,7 @@ namespace portable {
 #include "backend/cpu/lanes.inl"
 #include "backend/cpu/elementwise.inl"
 #include "backend/cpu/gemm.inl"
+#include "backend/cpu/pack.inl"
 #include "backend/cpu/quant.inl"
 #include "backend/cpu/attention.inl"
 #include "backend/cpu/table.inl"

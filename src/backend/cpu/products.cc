@@ -73,29 +73,35 @@ void MultiplyWeight(ConstOperand x, const CpuWeight& w, Mat y) {
   const Products& products = w.products();
   const int64_t group_steps = w.group_steps();
   const PackedRows a(products, x, false, x.rows, x.cols, group_steps);
-  ForTiles((w.rows() + kPanel - 1) / kPanel, a.blocks(),
-           [&](int64_t p, int64_t begin, int64_t end) {
-             thread_local AlignedFloats scratch;
-             const CpuWeight::Panel panel = w.Forward(p, scratch);
-             for (int64_t b = begin; b < end; ++b) {
-               const TileCall tile{a.units(b),
-                                   a.width(b),
-                                   panel.units,
-                                   kPanel,
-                                   a.steps(),
-                                   a.width(b),
-                                   std::min(kPanel, w.rows() - p * kPanel),
-                                   y.data + b * kBlockRows * y.stride + p * kPanel,
-                                   static_cast<int64_t>(y.stride),
-                                   1.0f,
-                                   false};
-               if (group_steps > 0) {
-                 products.multiply_grouped({tile, group_steps, panel.d, panel.m, a.sums(b)});
-               } else {
-                 products.multiply(tile);
-               }
-             }
-           });
+  const auto multiply = [&](int64_t p, int64_t begin, int64_t end) {
+    thread_local AlignedFloats scratch;
+    const auto tile_at = [&](int64_t b, const float* units) {
+      return TileCall{a.units(b),
+                      a.width(b),
+                      units,
+                      kPanel,
+                      a.steps(),
+                      a.width(b),
+                      std::min(kPanel, w.rows() - p * kPanel),
+                      y.data + b * kBlockRows * y.stride + p * kPanel,
+                      static_cast<int64_t>(y.stride),
+                      1.0f,
+                      false};
+    };
+    if (group_steps > 0 && x.rows <= kFewRows &&
+        w.MultiplyFew(p, {tile_at(0, nullptr), group_steps, nullptr, nullptr, a.sums(0)}, scratch))
+      return;
+    const CpuWeight::Panel panel = w.Forward(p, scratch);
+    for (int64_t b = begin; b < end; ++b) {
+      const TileCall tile = tile_at(b, panel.units);
+      if (group_steps > 0) {
+        products.multiply_grouped({tile, group_steps, panel.d, panel.m, a.sums(b)});
+      } else {
+        products.multiply(tile);
+      }
+    }
+  };
+  ForTiles((w.rows() + kPanel - 1) / kPanel, a.blocks(), multiply);
 }
 
 void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx) {

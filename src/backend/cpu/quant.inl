@@ -2,9 +2,292 @@
 // Quantised panels. A panel is 32 rows, cut into blocks of 32 k; a block holds two halves of 16
 // rows, and a half holds bit planes. In a 4-, 2- or 1-bit plane each row owns 32-bit words, and
 // field j of a word's lower (upper) 16 bits is the code at k = 2 j (2 j + 1) of the word's range:
-// a shift and a mask give pairs (k, k + 1) ready for a pair product.
+// one shift brings the pair (k, k + 1) of every row to where a table look-up turns it into a pair
+// of bfloat16 numbers.
 //
 //   2 bits: [2]   3: [2][1]   4: [4]   5: [4][1]   6: [4][2]   8: bytes [k pair][row][k parity]
+
+// --- scales
+
+LEM_INLINE F16x LoadHalf(const uint8_t* p) {
+#if defined(__AVX512F__)
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+#elif defined(__AVX2__)
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16)))};
+#else
+  // Exponent and mantissa moved up, then scaled by 2^112: exact, subnormals included.
+  uint16_t half[16];
+  uint32_t wide[16], special[16];
+  __builtin_memcpy(half, p, 32);
+  for (int j = 0; j < 16; ++j) {
+    wide[j] = static_cast<uint32_t>(half[j] & 0x8000) << 16 |
+              static_cast<uint32_t>(half[j] & 0x7fff) << 13;
+    special[j] = (half[j] & 0x7c00) == 0x7c00 ? 0x7f800000u : 0;
+  }
+  return FromBits(Bits(FromBits(LoadInt(wide)) * Set(0x1p112f)) | LoadInt(special));
+#endif
+}
+
+LEM_INLINE F16x LoadBytes(const uint8_t* p) {  // 16 signed bytes
+  float f[16];
+  for (int j = 0; j < 16; ++j) f[j] = static_cast<float>(static_cast<int8_t>(p[j]));
+  return Load(f);
+}
+
+LEM_INLINE F16x LoadPowers(const uint8_t* p) {  // 2^(e - 128)
+  uint32_t bits[16];
+  for (int j = 0; j < 16; ++j)
+    bits[j] = p[j] < 2 ? 0x00200000u << p[j] : static_cast<uint32_t>(p[j] - 1) << 23;
+  return FromBits(LoadInt(bits));
+}
+
+template <class Read>
+LEM_INLINE void ExpandOneLevel(const QuantScales& s, int64_t bytes, Read read, float* d, float* m) {
+  const int64_t stride = kPanel * bytes;
+  const uint8_t* p = s.data;
+  for (int64_t g = 0; g < s.groups; ++g, d += kPanel, p += stride * (1 + s.has_offset))
+    for (int64_t r = 0; r < kPanel; r += kLanes) {
+      Store(d + r, read(p + r * bytes));
+      if (m) Store(m + g * kPanel + r, read(p + stride + r * bytes));
+    }
+}
+
+static void ExpandTwoLevels(const QuantScales& s, float* d, float* m) {
+  const int64_t kinds = 1 + s.has_offset;
+  const uint8_t* p = s.data;
+  for (int64_t g = 0; g < s.groups; g += s.per_super) {
+    const uint8_t* small = p + kPanel * 2 * kinds;
+    for (int64_t r = 0; r < kPanel; r += kLanes) {
+      const F16x super = LoadHalf(p + 2 * r);
+      const F16x minus = s.has_offset ? Set(0) - LoadHalf(p + 2 * (kPanel + r)) : Set(0);
+      for (int64_t j = 0; j < s.per_super; ++j) {
+        const uint8_t* at = small + j * kPanel * kinds + r;
+        Store(d + (g + j) * kPanel + r, super * LoadBytes(at));
+        if (m) Store(m + (g + j) * kPanel + r, minus * LoadBytes(at + kPanel));
+      }
+    }
+    p = small + s.per_super * kPanel * kinds;
+  }
+}
+
+static void ExpandScales(const QuantScales& s, float* d, float* m) {
+  using Kind = QuantScales::Kind;
+  switch (s.kind) {
+    case Kind::kF16:
+      return ExpandOneLevel(s, 2, LoadHalf, d, m);
+    case Kind::kBF16:
+      return ExpandOneLevel(
+          s, 2, [](const uint8_t* p) { return LoadBFloat16(reinterpret_cast<const uint16_t*>(p)); },
+          d, m);
+    case Kind::kF32:
+      return ExpandOneLevel(
+          s, 4, [](const uint8_t* p) { return Load(reinterpret_cast<const float*>(p)); }, d, m);
+    case Kind::kPowerOfTwo:
+      return ExpandOneLevel(s, 1, LoadPowers, d, m);
+    case Kind::kTwoLevel:
+      return ExpandTwoLevels(s, d, m);
+  }
+}
+
+// d * value + m, each step rounded as the file's type says.
+LEM_INLINE float HalfRounded(float x) {
+#if defined(__F16C__)
+  return _cvtsh_ss(_cvtss_sh(x, 0));
+#else
+  // Adding and taking away 2^13 times the number's power of two (at least the least subnormal's)
+  // rounds to 11 bits.
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, 4);
+  uint32_t exponent = bits & 0x7f800000u;
+  if (exponent == 0x7f800000u) return x;
+  if (exponent >= 143u << 23) return x < 0 ? -__builtin_inff() : __builtin_inff();
+  if (exponent < 113u << 23) exponent = 113u << 23;
+  const uint32_t magic_bits = exponent + (13u << 23);
+  float magic;
+  __builtin_memcpy(&magic, &magic_bits, 4);
+  const float size = x < 0 ? -x : x;
+  const float rounded = size + magic * 1.5f - magic * 1.5f;
+  const float bounded = rounded >= 65520.0f ? __builtin_inff() : rounded;
+  return x < 0 ? -bounded : bounded;
+#endif
+}
+
+LEM_INLINE F16x DequantizeLanes(QuantRounding rounding, F16x d, F16x value, F16x m) {
+  F16x product = d * value;
+  if (rounding == QuantRounding::kNone) return product + m;
+  if (rounding == QuantRounding::kBF16) return Rounded(Rounded(product) + m);
+  float lane[kLanes];
+  Store(lane, product);
+  for (float& v : lane) v = HalfRounded(v);
+  Store(lane, Load(lane) + m);
+  for (float& v : lane) v = HalfRounded(v);
+  return Load(lane);
+}
+
+#if defined(__AVX512BF16__)
+
+// Table look-ups. Indices use 5 bits (6 for two registers); tables repeat where codes are shorter,
+// so that the bits above a code need no mask.
+struct CodeTable {
+  __m512i low, high;
+};
+LEM_INLINE CodeTable TableOf(const QuantCodes& q) {
+  alignas(64) uint16_t t[64];
+  const int size = q.bits >= 6 ? 64 : 1 << q.bits;
+  for (int i = 0; i < 64; ++i) t[i] = q.values16[i & (size - 1)];
+  return {_mm512_load_si512(t), _mm512_load_si512(t + 32)};
+}
+
+// Pair p (of 16) of a half-block: 16 rows x (k = 2 p, 2 p + 1) as bfloat16.
+template <int kBits, bool kSigned>
+LEM_INLINE __m512i CodePair(const uint8_t* half, int p, const CodeTable& table) {
+  if constexpr (kBits == 8) {
+    const __m128i* at = reinterpret_cast<const __m128i*>(half + 32 * p);
+    const __m128i a = _mm_loadu_si128(at), b = _mm_loadu_si128(at + 1);
+    const __m512i wide_a = kSigned ? _mm512_cvtepi8_epi32(a) : _mm512_cvtepu8_epi32(a);
+    const __m512i wide_b = kSigned ? _mm512_cvtepi8_epi32(b) : _mm512_cvtepu8_epi32(b);
+    return PairsOf(_mm512_cvtepi32_ps(wide_a), _mm512_cvtepi32_ps(wide_b));
+  } else {
+    constexpr int kLow = kBits >= 4 ? 4 : 2, kHigh = kBits - kLow, kPerWord = 16 / kLow;
+    __m512i index = _mm512_loadu_si512(half + 64 * (p / kPerWord));
+    index = _mm512_srli_epi16(index, p % kPerWord * kLow);
+    if constexpr (kHigh > 0) {
+      constexpr int kHighPerWord = 16 / kHigh;
+      __m512i high = _mm512_loadu_si512(half + 64 * kLow + 64 * (p / kHighPerWord));
+      const int shift = p % kHighPerWord * kHigh - kLow;
+      high = shift >= 0 ? _mm512_srli_epi16(high, shift) : _mm512_slli_epi16(high, -shift);
+      // (mask & index) | (~mask & high)
+      index = _mm512_ternarylogic_epi32(_mm512_set1_epi16((1 << kLow) - 1), index, high, 0xca);
+    }
+    if constexpr (kBits == 6) return _mm512_permutex2var_epi16(table.low, index, table.high);
+    return _mm512_permutexvar_epi16(index, table.low);
+  }
+}
+
+template <int kBits, bool kSigned>
+static void ExpandPairs(const QuantCodes& q, const uint8_t* codes, int64_t blocks, float* out) {
+  const CodeTable table = TableOf(q);
+  for (int64_t b = 0; b < blocks; ++b, out += 16 * kPanel)
+    for (int half = 0; half < 2; ++half, codes += 64 * kBits)
+#pragma GCC unroll 16
+      for (int p = 0; p < 16; ++p)
+        _mm512_storeu_si512(out + p * kPanel + half * 16,
+                            CodePair<kBits, kSigned>(codes, p, table));
+}
+
+LEM_INLINE __m512 EvenOf(__m512i pair) { return _mm512_castsi512_ps(_mm512_slli_epi32(pair, 16)); }
+LEM_INLINE __m512 OddOf(__m512i pair) {
+  return _mm512_castsi512_ps(
+      _mm512_and_si512(pair, _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
+}
+
+template <int kBits, bool kSigned>
+static void ExpandFloats(const QuantCodes& q, const uint8_t* codes, int64_t blocks, float* out) {
+  const CodeTable table = TableOf(q);
+  for (int64_t b = 0; b < blocks; ++b, out += 32 * kPanel)
+    for (int half = 0; half < 2; ++half, codes += 64 * kBits)
+#pragma GCC unroll 16
+      for (int p = 0; p < 16; ++p) {
+        const __m512i pair = CodePair<kBits, kSigned>(codes, p, table);
+        _mm512_storeu_ps(out + 2 * p * kPanel + half * 16, EvenOf(pair));
+        _mm512_storeu_ps(out + (2 * p + 1) * kPanel + half * 16, OddOf(pair));
+      }
+}
+
+// Calls f.template operator()<bits, signed>().
+template <class F>
+LEM_INLINE void ByBits(const QuantCodes& q, F f) {
+  switch (q.bits) {
+    case 2:
+      return f.template operator()<2, false>();
+    case 3:
+      return f.template operator()<3, false>();
+    case 4:
+      return f.template operator()<4, false>();
+    case 5:
+      return f.template operator()<5, false>();
+    case 6:
+      return f.template operator()<6, false>();
+    default:
+      if (q.values[255] < 0) return f.template operator()<8, true>();
+      return f.template operator()<8, false>();
+  }
+}
+
+static void ExpandCodesPairs(const QuantCodes& q, const uint8_t* codes, int64_t blocks,
+                             float* out) {
+  ByBits(q, [&]<int kBits, bool kSigned>() { ExpandPairs<kBits, kSigned>(q, codes, blocks, out); });
+}
+static void ExpandCodesFloat(const QuantCodes& q, const uint8_t* codes, int64_t blocks,
+                             float* out) {
+  ByBits(q,
+         [&]<int kBits, bool kSigned>() { ExpandFloats<kBits, kSigned>(q, codes, blocks, out); });
+}
+
+// One panel against R rows, codes expanded in registers. The order of every sum is GroupedTile's.
+template <int kBits, bool kSigned, int R>
+static void CodesTile(const GroupedCall& g, const QuantCodes& q, const uint8_t* codes) {
+  const CodeTable table = TableOf(q);
+  const TileCall& t = g.tile;
+  const float *a = t.a, *d = g.d, *m = g.m, *sums = g.sums;
+  F16x total[R][2], sum[R][2];
+  for (int r = 0; r < R; ++r)
+    for (int h = 0; h < 2; ++h) total[r][h] = sum[r][h] = Set(0);
+  const auto close_group = [&] {
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h) {
+        total[r][h] = Fma(sum[r][h], Load(d + h * kLanes), total[r][h]);
+        if (m) total[r][h] = Fma(Set(sums[r]), Load(m + h * kLanes), total[r][h]);
+        sum[r][h] = Set(0);
+      }
+    d += kPanel;
+    if (m) m += kPanel;
+    sums += t.a_step;
+  };
+  int64_t left = g.group_steps;
+  for (int64_t s = 0; s < t.steps; s += 16, a += 16 * t.a_step, codes += 128 * kBits) {
+#pragma GCC unroll 2
+    for (int part = 0; part < 2; ++part) {
+#pragma GCC unroll 8
+      for (int i = 0; i < 8; ++i) {
+        const int p = part * 8 + i;
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; ++h) {
+          const F16x b = {(VecF)CodePair<kBits, kSigned>(codes + h * 64 * kBits, p, table)};
+#pragma GCC unroll 4
+          for (int r = 0; r < R; ++r)
+            sum[r][h] = PairUnit::Mul(Set(a[p * t.a_step + r]), b, sum[r][h]);
+        }
+      }
+      left -= 8;
+      if (left == 0) {
+        close_group();
+        left = g.group_steps;
+      }
+    }
+  }
+  Finish<R, 2>(t, t.y, t.cols, total);
+}
+
+static void MultiplyCodes(const GroupedCall& g, const QuantCodes& q, const uint8_t* codes) {
+  ByBits(q, [&]<int kBits, bool kSigned>() {
+    switch (g.tile.rows) {
+      case 1:
+        return CodesTile<kBits, kSigned, 1>(g, q, codes);
+      case 2:
+        return CodesTile<kBits, kSigned, 2>(g, q, codes);
+      case 3:
+        return CodesTile<kBits, kSigned, 3>(g, q, codes);
+      default:
+        return CodesTile<kBits, kSigned, 4>(g, q, codes);
+    }
+  });
+}
+
+#else
 
 // Code of (row, k) in one half-block.
 LEM_INLINE uint32_t PlaneField(const uint8_t* plane, int width, int row, int k) {
@@ -15,21 +298,10 @@ LEM_INLINE uint32_t PlaneField(const uint8_t* plane, int width, int row, int k) 
 }
 
 LEM_INLINE uint32_t ReadCode(int bits, const uint8_t* half, int row, int k) {
-  const uint8_t* second = half + 64 * (bits >= 4 ? 4 : 2);
-  switch (bits) {
-    case 2:
-      return PlaneField(half, 2, row, k);
-    case 3:
-      return PlaneField(half, 2, row, k) | PlaneField(second, 1, row, k) << 2;
-    case 4:
-      return PlaneField(half, 4, row, k);
-    case 5:
-      return PlaneField(half, 4, row, k) | PlaneField(second, 1, row, k) << 4;
-    case 6:
-      return PlaneField(half, 4, row, k) | PlaneField(second, 2, row, k) << 4;
-    default:
-      return half[(k / 2 * 16 + row) * 2 + k % 2];
-  }
+  const int low = bits >= 4 ? 4 : 2;
+  if (bits == 8) return half[(k / 2 * 16 + row) * 2 + k % 2];
+  const uint32_t code = PlaneField(half, low, row, k);
+  return bits > low ? code | PlaneField(half + 64 * low, bits - low, row, k) << low : code;
 }
 
 static void ExpandCodesFloat(const QuantCodes& q, const uint8_t* codes, int64_t blocks,
@@ -41,15 +313,37 @@ static void ExpandCodesFloat(const QuantCodes& q, const uint8_t* codes, int64_t 
           out[k * kPanel + half * 16 + row] = q.values[ReadCode(q.bits, codes, row, k)];
 }
 
+#endif
+
+// Exact values of one block, (32 k, 32 rows).
+static void DequantizeBlock(const QuantCodes& q, QuantRounding rounding, const uint8_t* codes,
+                            const float* d, const float* m, int64_t groups, float* block) {
+  ExpandCodesFloat(q, codes, 1, block);
+  for (int64_t k = 0; k < 32; ++k)
+    for (int64_t r = 0; r < kPanel; r += kLanes) {
+      const int64_t at = k * groups / 32 * kPanel + r;
+      const F16x offset = m ? Load(m + at) : Set(0);
+      Store(block + k * kPanel + r,
+            DequantizeLanes(rounding, Load(d + at), Load(block + k * kPanel + r), offset));
+    }
+}
+
 #if defined(__AVX512BF16__)
-static void ExpandCodesPairs(const QuantCodes& q, const uint8_t* codes, int64_t blocks,
-                             float* out) {
-  uint16_t* to = reinterpret_cast<uint16_t*>(out);
-  for (int64_t b = 0; b < blocks; ++b, to += 32 * kPanel)
-    for (int half = 0; half < 2; ++half, codes += 64 * q.bits)
-      for (int k = 0; k < 32; ++k)
-        for (int row = 0; row < 16; ++row)
-          to[(k / 2 * kPanel + half * 16 + row) * 2 + k % 2] =
-              q.values16[ReadCode(q.bits, codes, row, k)];
+template <int kStep>
+static void ExpandGradient(const QuantCodes& q, QuantRounding rounding, const uint8_t* codes,
+                           const float* d, const float* m, int64_t groups, float* out) {
+  alignas(64) float block[32 * kPanel];
+  DequantizeBlock(q, rounding, codes, d, m, groups, block);
+  const PackCall pack{block, false, false, kPanel, kPanel, kPanel, kPanel, out};
+  if constexpr (kStep == 2) return PackUnits<PairUnits>(pack);
+  PackUnits<FloatUnits>(pack);
+}
+#else
+template <bool kRound>
+static void ExpandGradient(const QuantCodes& q, QuantRounding rounding, const uint8_t* codes,
+                           const float* d, const float* m, int64_t groups, float* out) {
+  float block[32 * kPanel];
+  DequantizeBlock(q, rounding, codes, d, m, groups, block);
+  PackFloats<kRound>({block, false, false, kPanel, kPanel, kPanel, kPanel, out});
 }
 #endif

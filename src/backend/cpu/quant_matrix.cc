@@ -243,7 +243,9 @@ void QuantMatrix::DescribeAffine(const StoredMatrix& matrix) {
   bits_ = matrix.affine.bits;
   group_ = matrix.affine.group_size;
   has_offset_ = true;
-  rounding_ = matrix.dtype;
+  rounding_ = matrix.dtype == Dtype::kBF16  ? QuantRounding::kBF16
+              : matrix.dtype == Dtype::kF16 ? QuantRounding::kF16
+                                            : QuantRounding::kNone;
   scale_ = matrix.dtype == Dtype::kBF16  ? Scale::kBF16
            : matrix.dtype == Dtype::kF16 ? Scale::kF16
                                          : Scale::kF32;
@@ -400,43 +402,46 @@ float QuantMatrix::ReadScale(const uint8_t* at) const {
   LEM_CHECK(false);
 }
 
-void QuantMatrix::PanelScales(int64_t panel, float* d, float* m) const {
-  const uint8_t* scales = Scales(panel);
-  const size_t size = ScaleBytes();
-  for (int64_t g = 0; g < groups(); ++g) {
-    const uint8_t *at = scales + ScaleOffset(g), *super = scales + SuperOffset(g);
-    for (int64_t r = 0; r < kPanel; ++r) {
-      float scale = ReadScale(at + r * size);
-      float offset = has_offset_ ? ReadScale(at + (kPanel + r) * size) : 0;
-      if (scale_ == Scale::kTwoLevel) {
-        uint16_t half;
-        std::memcpy(&half, super + 2 * r, 2);
-        scale = Float16ToFloat(half) * scale;
-        std::memcpy(&half, super + 2 * (kPanel + r), 2);
-        if (has_offset_) offset = -(Float16ToFloat(half) * offset);
-      }
-      d[g * kPanel + r] = scale;
-      if (m) m[g * kPanel + r] = offset;
-    }
-  }
+QuantScales QuantMatrix::PanelScales(int64_t panel) const {
+  return {scale_, has_offset_, Scales(panel), groups(), kSuper / group_};
+}
+
+void QuantMatrix::RowScale(int64_t row, int64_t group, float* d, float* m) const {
+  const uint8_t* panel = Scales(row / kPanel);
+  const size_t lane = row % kPanel, size = ScaleBytes();
+  const uint8_t* at = panel + ScaleOffset(group) + lane * size;
+  *d = ReadScale(at);
+  *m = has_offset_ ? ReadScale(at + kPanel * size) : 0;
+  if (scale_ != Scale::kTwoLevel) return;
+  const uint8_t* super = panel + SuperOffset(group) + 2 * lane;
+  uint16_t half;
+  std::memcpy(&half, super, 2);
+  *d = Float16ToFloat(half) * *d;
+  if (!has_offset_) return;
+  std::memcpy(&half, super + 2 * kPanel, 2);
+  *m = -(Float16ToFloat(half) * *m);
 }
 
 float QuantMatrix::Dequantize(float d, float value, float m) const {
   if (!has_offset_) return d * value;
-  if (rounding_ == Dtype::kBF16)
-    return BFloat16ToFloat(FloatToBFloat16(BFloat16ToFloat(FloatToBFloat16(d * value)) + m));
-  if (rounding_ == Dtype::kF16)
-    return Float16ToFloat(FloatToFloat16(Float16ToFloat(FloatToFloat16(d * value)) + m));
+  switch (rounding_) {
+    case QuantRounding::kBF16:
+      return BFloat16ToFloat(FloatToBFloat16(BFloat16ToFloat(FloatToBFloat16(d * value)) + m));
+    case QuantRounding::kF16:
+      return Float16ToFloat(FloatToFloat16(Float16ToFloat(FloatToFloat16(d * value)) + m));
+    case QuantRounding::kNone:
+      break;
+  }
   return d * value + m;
 }
 
 void QuantMatrix::DequantizeRow(int64_t row, std::span<float> out) const {
   LEM_CHECK(row >= 0 && row < rows_ && static_cast<int64_t>(out.size()) == cols_);
-  std::vector<float> d(groups() * kPanel), m(groups() * kPanel);
-  PanelScales(row / kPanel, d.data(), m.data());
-  for (int64_t k = 0; k < cols_; ++k) {
-    const int64_t at = k / group_ * kPanel + row % kPanel;
-    out[k] = Dequantize(d[at], values_[Code(row, k)], m[at]);
+  for (int64_t g = 0; g < groups(); ++g) {
+    float d, m;
+    RowScale(row, g, &d, &m);
+    for (int64_t k = g * group_; k < (g + 1) * group_; ++k)
+      out[k] = Dequantize(d, values_[Code(row, k)], m);
   }
 }
 

@@ -34,17 +34,14 @@ class QuantMatrix {
 
   QuantCodes codes() const { return {bits_, values_, values16_}; }
   const uint8_t* PanelCodes(int64_t panel) const { return Data() + panel * panel_code_bytes_; }
-  // d and m (m may be null without offsets): (groups, 32) float32.
-  void PanelScales(int64_t panel, float* d, float* m) const;
+  QuantScales PanelScales(int64_t panel) const;
+  QuantRounding rounding() const { return rounding_; }
 
   // The exact float32 values, as ReadRow gives them.
   void DequantizeRow(int64_t row, std::span<float> out) const;
-  // What one number becomes: the product and the sum are rounded to the file's type if it says so.
-  float Dequantize(float d, float value, float m) const;
 
  private:
-  // kTwoLevel: float16 per 256 k times int8 per group; offsets likewise, negated.
-  enum class Scale : uint8_t { kF16, kBF16, kF32, kPowerOfTwo, kTwoLevel };
+  using Scale = QuantScales::Kind;
 
   void DescribeGgml(GgmlType type);
   void DescribeAffine(const StoredMatrix& matrix);
@@ -53,7 +50,9 @@ class QuantMatrix {
   void PutGgmlScales(GgmlType type, const std::byte* blocks, int64_t row);
   void PutAffineScales(const StoredMatrix& matrix, int64_t row);
   uint8_t Code(int64_t row, int64_t k) const;
+  float Dequantize(float d, float value, float m) const;
   float ReadScale(const uint8_t* at) const;
+  void RowScale(int64_t row, int64_t group, float* d, float* m) const;
   size_t ScaleBytes() const;
   size_t ScaleOffset(int64_t group) const;  // of d's first row in the panel; m's follows 32 later
   size_t SuperOffset(int64_t group) const;  // kTwoLevel: of its float16
@@ -66,7 +65,7 @@ class QuantMatrix {
   int bits_ = 4;
   bool has_offset_ = false;
   Scale scale_ = Scale::kF16;
-  Dtype rounding_ = Dtype::kF32;
+  QuantRounding rounding_ = QuantRounding::kNone;
   float values_[256] = {};
   uint16_t values16_[256] = {};
   int64_t panel_code_bytes_ = 0, panel_scale_bytes_ = 0;

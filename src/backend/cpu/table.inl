@@ -9,22 +9,48 @@ static void TanhRow(const float* x, int64_t n, float* y) {
 }
 static float LogOf(float x) { return Log(x); }
 
+#if defined(__AVX512BF16__)
+static constexpr Products kFloat = {1,
+                                    PackUnits<FloatUnits>,
+                                    Multiply<FloatUnit>,
+                                    MultiplyGrouped<FloatUnit>,
+                                    GroupSumsFloat,
+                                    ExpandCodesFloat,
+                                    ExpandScales,
+                                    nullptr,
+                                    DequantizeBlock,
+                                    ExpandGradient<1>};
+static constexpr Products kBFloat = {2,
+                                     PackUnits<PairUnits>,
+                                     Multiply<PairUnit>,
+                                     MultiplyGrouped<PairUnit>,
+                                     GroupSumsPairs,
+                                     ExpandCodesPairs,
+                                     ExpandScales,
+                                     MultiplyCodes,
+                                     DequantizeBlock,
+                                     ExpandGradient<2>};
+#else
 static constexpr Products kFloat = {1,
                                     PackFloats<false>,
                                     Multiply<FloatUnit>,
                                     MultiplyGrouped<FloatUnit>,
                                     GroupSumsFloat,
-                                    ExpandCodesFloat};
-#if defined(__AVX512BF16__)
-static constexpr Products kBFloat = {
-    2, PackPairs, Multiply<PairUnit>, MultiplyGrouped<PairUnit>, GroupSumsPairs, ExpandCodesPairs};
-#else
+                                    ExpandCodesFloat,
+                                    ExpandScales,
+                                    nullptr,
+                                    DequantizeBlock,
+                                    ExpandGradient<false>};
 static constexpr Products kBFloat = {1,
                                      PackFloats<true>,
                                      Multiply<FloatUnit>,
                                      MultiplyGrouped<FloatUnit>,
                                      GroupSumsFloat,
-                                     ExpandCodesFloat};
+                                     ExpandCodesFloat,
+                                     ExpandScales,
+                                     nullptr,
+                                     DequantizeBlock,
+                                     ExpandGradient<true>};
 #endif
 
 static constexpr Kernels MakeTable(const char* name) {

@@ -89,49 +89,64 @@ class QuantWeight final : public CpuWeight {
   int64_t group_steps() const override {
     return precision_ == Precision::kFloat32 ? 0 : q_.group() / products_.step;
   }
-  bool has_offset() const override { return q_.has_offset(); }
   void ReadRow(int64_t row, std::span<float> out) const override { q_.DequantizeRow(row, out); }
 
   Panel Forward(int64_t panel, AlignedFloats& scratch) const override {
-    const int64_t size = Steps(cols()) * kPanel, scales = q_.groups() * kPanel;
-    float* units = scratch.Reserve(size + 2 * scales + 16);
-    float *d = units + size, *m = d + scales;
-    q_.PanelScales(panel, d, q_.has_offset() ? m : nullptr);
+    if (precision_ == Precision::kFloat32) return {ExactPanel(panel, scratch)};
+    const int64_t size = Steps(cols()) * kPanel;
+    float* units = scratch.Reserve(size + 2 * Scales() + 16);
     products_.expand_codes(q_.codes(), q_.PanelCodes(panel), cols() / 32, units);
-    if (precision_ != Precision::kFloat32) return {units, d, q_.has_offset() ? m : nullptr};
-    for (int64_t k = 0; k < cols(); ++k)
-      for (int64_t r = 0; r < kPanel; ++r) {
-        const int64_t at = k / q_.group() * kPanel + r;
-        units[k * kPanel + r] = q_.Dequantize(d[at], units[k * kPanel + r], m[at]);
-      }
-    return {units};
+    return WithScales(panel, units, units + size);
+  }
+
+  bool MultiplyFew(int64_t panel, const GroupedCall& call, AlignedFloats& scratch) const override {
+    if (!products_.multiply_codes || precision_ == Precision::kFloat32) return false;
+    const Panel scales = WithScales(panel, nullptr, scratch.Reserve(2 * Scales() + 16));
+    GroupedCall with_scales = call;
+    with_scales.d = scales.d;
+    with_scales.m = scales.m;
+    products_.multiply_codes(with_scales, q_.codes(), q_.PanelCodes(panel));
+    return true;
   }
 
   const float* Backward(int64_t panel, AlignedFloats& scratch) const override {
-    const int64_t scales = q_.groups() * kPanel;
-    float* out = scratch.Reserve(Steps(rows()) * kPanel + 2 * scales + 16);
-    float *d = out + Steps(rows()) * kPanel, *m = d + scales;
-    float block[kPanel * kPanel];
+    const int64_t block = kPanel / products_.step * kPanel, groups = GroupsPerBlock();
+    float* out = scratch.Reserve(q_.panels() * block + 2 * Scales() + 16);
     const QuantCodes codes = q_.codes();
     for (int64_t p = 0; p < q_.panels(); ++p) {
-      q_.PanelScales(p, d, m);
-      float_products_.expand_codes(codes, q_.PanelCodes(p) + panel * kPanel * 4 * codes.bits, 1,
-                                   block);
-      for (int64_t k = 0; k < kPanel; ++k)
-        for (int64_t r = 0; r < kPanel; ++r) {
-          const int64_t at = (panel * kPanel + k) / q_.group() * kPanel + r;
-          block[k * kPanel + r] = q_.Dequantize(d[at], block[k * kPanel + r], m[at]);
-        }
-      const int64_t first = p * kPanel, n = std::min(kPanel, rows() - first);
-      products_.pack(
-          {block, false, false, kPanel, kPanel, kPanel, n, out + first / products_.step * kPanel});
+      // Only this block's scales would do; two-level ones come 256 k at a time.
+      const Panel s = WithScales(p, nullptr, out + q_.panels() * block);
+      const int64_t at = panel * 32 / q_.group() * kPanel;
+      products_.expand_gradient(codes, q_.rounding(), q_.PanelCodes(p) + panel * 128 * codes.bits,
+                                s.d + at, s.m ? s.m + at : nullptr, groups, out + p * block);
     }
     return out;
   }
 
  private:
+  int64_t Scales() const { return q_.groups() * kPanel; }
+  int64_t GroupsPerBlock() const { return std::max<int64_t>(1, 32 / q_.group()); }
+
+  Panel WithScales(int64_t panel, const float* units, float* d) const {
+    float* m = q_.has_offset() ? d + Scales() : nullptr;
+    products_.expand_scales(q_.PanelScales(panel), d, m);
+    return {units, d, m};
+  }
+
+  // The panel's float32 values: (cols, 32).
+  const float* ExactPanel(int64_t panel, AlignedFloats& scratch) const {
+    float* units = scratch.Reserve(cols() * kPanel + 2 * Scales() + 16);
+    const Panel s = WithScales(panel, units, units + cols() * kPanel);
+    for (int64_t k = 0; k < cols(); k += 32) {
+      const int64_t at = k / q_.group() * kPanel;
+      products_.expand_values(q_.codes(), q_.rounding(),
+                              q_.PanelCodes(panel) + k * 4 * q_.codes().bits, s.d + at,
+                              s.m ? s.m + at : nullptr, GroupsPerBlock(), units + k * kPanel);
+    }
+    return units;
+  }
+
   QuantMatrix q_;
-  const Products& float_products_ = *(&products_ + (precision_ == Precision::kFloat32 ? 0 : 1));
 };
 
 void CheckShape(const StoredMatrix& m) {

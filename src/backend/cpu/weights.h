@@ -32,7 +32,9 @@ class CpuWeight : public Weight {
   // 32 columns packed over rows, for products with gradients.
   virtual const float* Backward(int64_t panel, AlignedFloats& scratch) const = 0;
   virtual int64_t group_steps() const { return 0; }  // > 0: forward panels are grouped
-  virtual bool has_offset() const { return false; }
+  // Forward product of at most kFewRows packed rows with one panel, straight from its codes: the
+  // same bits as through Forward. False: there is no such kernel.
+  virtual bool MultiplyFew(int64_t, const GroupedCall&, AlignedFloats&) const { return false; }
   virtual void ReadRow(int64_t row, std::span<float> out) const { lem::ReadRow(source_, row, out); }
 
  protected:
