@@ -93,7 +93,8 @@ Sampling ParseSampling(const Json& definition, std::string_view where) {
 
 // The examples of `few_shot`, each filled into its template and followed by the separator.
 std::string FewShot(const Json& definition, std::string_view where) {
-  static constexpr std::string_view kFewShotKeys[] = {"data", "count", "template", "separator"};
+  static constexpr std::string_view kFewShotKeys[] = {"data",  "format",   "rows",     "derive",
+                                                      "count", "template", "separator"};
   const Json* few_shot = definition.Find("few_shot");
   if (few_shot == nullptr) return "";
   CheckKeys(*few_shot, kFewShotKeys, where);
