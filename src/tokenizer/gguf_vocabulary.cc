@@ -181,7 +181,7 @@ void ReadByScore(const Gguf& gguf, GgufTokens tokens, Tokenizer::Model* model) {
   AddTokens(tokens, model);
   model->vocabulary = MakeVocabulary(tokens, model->where);
   model->scores = ReadScores(gguf, tokens, model->where);
-  SetScorePipeline(prefix, model);
+  SetScorePipeline({.space_prefix = prefix}, model);
   ReadAround(gguf, true, model);
 }
 

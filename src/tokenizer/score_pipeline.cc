@@ -14,24 +14,42 @@ Json Typed(const char* type) {
   return step;
 }
 
-Json Replacement(const char* from, const char* to) {
+Json Replacement(const char* from, const char* to, const char* kind = "String") {
   Json pattern = Json::MakeObject();
-  pattern.Set("String", from);
+  pattern.Set(kind, from);
   Json step = Typed("Replace");
   step.Set("pattern", std::move(pattern));
   step.Set("content", to);
   return step;
 }
 
+Json SplitAtSpaces() {
+  Json pattern = Json::MakeObject();
+  pattern.Set("String", " ");
+  Json step = Typed("Split");
+  step.Set("pattern", std::move(pattern));
+  step.Set("behavior", "MergedWithPrevious");
+  step.Set("invert", false);
+  return step;
+}
+
 }  // namespace
 
-Json SpaceMarkNormalizer(bool space_prefix) {
-  Json replace = Replacement(" ", kMark);
-  if (!space_prefix) return replace;
-  Json prepend = Typed("Prepend");
-  prepend.Set("prepend", kMark);
+Json SpaceMarkNormalizer(const ScoreSpaces& spaces) {
+  Json::Array steps;
+  if (spaces.single_spaces) {
+    steps.push_back(Replacement("^ +| +$", "", "Regex"));
+    steps.push_back(Replacement(" +", " ", "Regex"));
+  }
+  if (spaces.space_prefix) {
+    Json prepend = Typed("Prepend");
+    prepend.Set("prepend", kMark);
+    steps.push_back(std::move(prepend));
+  }
+  steps.push_back(Replacement(" ", kMark));
+  if (steps.size() == 1) return steps[0];
   Json sequence = Typed("Sequence");
-  sequence.Set("normalizers", Json(Json::Array{std::move(prepend), std::move(replace)}));
+  sequence.Set("normalizers", Json(std::move(steps)));
   return sequence;
 }
 
@@ -49,9 +67,13 @@ Json SpaceMarkDecoder(bool space_prefix) {
   return sequence;
 }
 
-void SetScorePipeline(bool space_prefix, Tokenizer::Model* model) {
-  model->normalizer = Normalizer::FromJson(SpaceMarkNormalizer(space_prefix), model->where);
-  model->decoder = Decoder::FromJson(SpaceMarkDecoder(space_prefix), model->where);
+void SetScorePipeline(const ScoreSpaces& spaces, Tokenizer::Model* model) {
+  model->normalizer = Normalizer::FromJson(SpaceMarkNormalizer(spaces), model->where);
+  model->decoder = Decoder::FromJson(SpaceMarkDecoder(spaces.space_prefix), model->where);
+  if (!spaces.space_prefix) {
+    // As Gemma's own file has it; no space is left for it to find.
+    model->pre_tokenizer = PreTokenizer::FromJson(SplitAtSpaces(), model->where);
+  }
   const auto& bytes = model->vocabulary.byte_ids();
   const bool has_bytes = std::all_of(bytes.begin(), bytes.end(), [](int32_t id) { return id >= 0; });
   model->BuildBpe({.byte_fallback = has_bytes,

@@ -7,11 +7,16 @@
 
 namespace lem {
 
+struct ScoreSpaces {
+  bool space_prefix = true;    // one in front of the text
+  bool single_spaces = false;  // runs become one, none stays at the ends
+};
+
 // Sets normalizer, decoder and bpe; needs where, vocabulary, scores and unknown.
-void SetScorePipeline(bool space_prefix, Tokenizer::Model* model);
+void SetScorePipeline(const ScoreSpaces& spaces, Tokenizer::Model* model);
 
 // As tokenizer.json spells them.
-Json SpaceMarkNormalizer(bool space_prefix);
+Json SpaceMarkNormalizer(const ScoreSpaces& spaces);
 Json SpaceMarkDecoder(bool space_prefix);
 
 }  // namespace lem
