@@ -33,8 +33,8 @@ struct ServerReply {
     kReset,  // RST instead of a reply
   };
   int status = 200;
-  std::string body;
-  std::string headers;  // "Retry-After: 1\r\n"
+  std::string body = "";
+  std::string headers = "";  // "Retry-After: 1\r\n"
   Way way = Way::kWhole;
   int pause = 0;  // milliseconds, before the reply or between its bytes
 };
@@ -109,8 +109,7 @@ class FaultServer {
     const size_t head = data.find("\r\n\r\n") + 4;
     request->head = data.substr(0, head);
     const size_t at = request->head.find("Content-Length: ");
-    const size_t length =
-        at == std::string::npos ? 0 : std::stoul(request->head.substr(at + 16));
+    const size_t length = at == std::string::npos ? 0 : std::stoul(request->head.substr(at + 16));
     if (request->head.find("Expect: 100-continue") != std::string::npos && data.size() == head) {
       Send(fd, "HTTP/1.1 100 Continue\r\n\r\n");
     }
