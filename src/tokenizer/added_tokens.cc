@@ -74,9 +74,9 @@ void AddedTokens::Add(AddedToken token, std::string_view where) {
   tokens_.push_back(std::move(token));
 }
 
-void AddedTokens::AddSpelling(std::string_view text) {
-  const AddedToken& token = tokens_.back();
-  finders_[token.normalized].Add(text, static_cast<int32_t>(tokens_.size()) - 1, token.special);
+void AddedTokens::AddSpelling(std::string_view text, bool normalized) {
+  const int32_t index = static_cast<int32_t>(tokens_.size()) - 1;
+  finders_[normalized].Add(text, index, tokens_.back().special);
 }
 
 const AddedToken* AddedTokens::FindById(int32_t id) const {

@@ -53,8 +53,8 @@ class AddedTokens {
  public:
   // Throws Error on an empty or overlong content, or two contents with one id.
   void Add(AddedToken token, std::string_view where);
-  // A further spelling of the token added last.
-  void AddSpelling(std::string_view text);
+  // A further spelling of the token added last, raw or normalized.
+  void AddSpelling(std::string_view text, bool normalized);
   const std::vector<AddedToken>& tokens() const { return tokens_; }
   const AddedToken* FindById(int32_t id) const;
   const AddedToken* FindByContent(std::string_view content) const;

@@ -90,6 +90,7 @@ GgufPreTokenizer Make(const Entry& entry) {
     pre.pre_tokenizer.Set("type", "Sequence");
     pre.pre_tokenizer.Set("pretokenizers", std::move(steps));
   }
+  pre.decoder = ByteLevelStep(true);
   pre.ignore_merges = entry.ignore_merges;
   pre.adds_bos = entry.adds_bos;
   return pre;

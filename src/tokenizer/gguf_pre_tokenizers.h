@@ -11,7 +11,7 @@
 namespace lem {
 
 struct GgufPreTokenizer {
-  Json normalizer, pre_tokenizer;  // as in tokenizer.json
+  Json normalizer, pre_tokenizer, decoder;  // as in tokenizer.json
   bool ignore_merges = false;
   bool adds_bos = false;           // when the file does not say
 };

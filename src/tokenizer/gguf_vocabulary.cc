@@ -139,23 +139,23 @@ void ReadByteLevel(const Gguf& gguf, const GgufTokens& tokens, Tokenizer::Model*
   model->vocabulary = MakeVocabulary(tokens, model->where);
   model->normalizer = Normalizer::FromJson(pre.normalizer, model->where);
   model->pre_tokenizer = PreTokenizer::FromJson(pre.pre_tokenizer, model->where);
-  Json decoder = Json::MakeObject();
-  decoder.Set("type", "ByteLevel");
-  model->decoder = Decoder::FromJson(decoder, model->where);
+  model->decoder = Decoder::FromJson(pre.decoder, model->where);
   model->merges = ReadMerges(gguf, *model);
   model->BuildBpe({.ignore_merges = pre.ignore_merges});
   ReadAround(gguf, pre.adds_bos, model);
 }
 
-// User-defined tokens are listed with spaces; the vocabulary spells them U+2581, and so may a text.
-void RestoreSpaceMarks(GgufTokens* tokens, Tokenizer::Model* model) {
+// User-defined tokens are listed with spaces; the vocabulary spells them U+2581, and so may a text. Where no
+// space is put in front, they are looked for in the escaped text, as SentencePiece does, so that spaces
+// and literal U+2581 are one; else in the raw text, as llama.cpp does.
+void RestoreSpaceMarks(bool prefix, GgufTokens* tokens, Tokenizer::Model* model) {
   for (size_t id = 0; id < tokens->texts.size(); ++id) {
     std::string& text = tokens->texts[id];
     if (tokens->kinds[id] != PieceKind::kUserDefined || text.find(' ') == text.npos) continue;
     const std::string with_spaces = text;
     text = ReplaceAll(text, " ", "\xE2\x96\x81");
     model->added.Add({.id = static_cast<int32_t>(id), .content = text}, model->where);
-    model->added.AddSpelling(with_spaces);
+    model->added.AddSpelling(prefix ? with_spaces : text, !prefix);
   }
 }
 
@@ -177,7 +177,7 @@ void ReadByScore(const Gguf& gguf, GgufTokens tokens, Tokenizer::Model* model) {
   // Neither tokenizer.ggml.pre nor .remove_extra_whitespaces means anything for this model type.
   bool prefix = true;
   gguf.FindBool("tokenizer.ggml.add_space_prefix", &prefix);
-  RestoreSpaceMarks(&tokens, model);
+  RestoreSpaceMarks(prefix, &tokens, model);
   AddTokens(tokens, model);
   model->vocabulary = MakeVocabulary(tokens, model->where);
   model->scores = ReadScores(gguf, tokens, model->where);

@@ -117,8 +117,6 @@ Json TokenizerJsonOfMerges(const Json& vocabulary, std::string_view merges,
     pairs.Append(Json(Json::Array{Json(text.substr(0, space)), Json(text.substr(space + 1))}));
   }
   GgufPreTokenizer pre = GgufPreTokenizerNamed(pre_name, where);
-  Json decoder = Json::MakeObject();
-  decoder.Set("type", "ByteLevel");
   Json model = Json::MakeObject();
   model.Set("type", "BPE");
   model.Set("vocab", vocabulary);
@@ -126,7 +124,7 @@ Json TokenizerJsonOfMerges(const Json& vocabulary, std::string_view merges,
   Json json = Json::MakeObject();
   json.Set("normalizer", std::move(pre.normalizer));
   json.Set("pre_tokenizer", std::move(pre.pre_tokenizer));
-  json.Set("decoder", std::move(decoder));
+  json.Set("decoder", std::move(pre.decoder));
   json.Set("model", std::move(model));
   return json;
 }

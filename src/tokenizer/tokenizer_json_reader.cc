@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 // A tokenizer from Hugging Face's tokenizer.json (model-formats 4.1), BPE models only.
-#include <algorithm>
+#include <set>
+#include <string>
 
 #include "base/error.h"
 #include "tokenizer/json_fields.h"
@@ -58,13 +59,16 @@ std::vector<AddedToken> ReadAdded(const Json& json, const Json& config, std::str
       tokens.push_back(ReadAddedToken(token, token.At("id", where).AsInteger(where), where));
     }
   }
-  const size_t own = tokens.size();
+  std::set<int32_t> ids;
+  std::set<std::string> contents;
+  for (const AddedToken& token : tokens) {
+    ids.insert(token.id);
+    contents.insert(token.content);
+  }
   for (AddedToken& token : AddedTokensOfConfig(config, where)) {
-    const bool known = std::any_of(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(own),
-                                   [&](const AddedToken& other) {
-                                     return other.id == token.id || other.content == token.content;
-                                   });
-    if (!known) tokens.push_back(std::move(token));
+    if (!ids.contains(token.id) && !contents.contains(token.content)) {
+      tokens.push_back(std::move(token));
+    }
   }
   return tokens;
 }

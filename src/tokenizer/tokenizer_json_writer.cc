@@ -155,11 +155,12 @@ Json Tokenizer::ToTokenizerConfig() const {
   if (!known) {
     config.Set("add_bos_token", adds_bos());
     config.Set("add_eos_token", !model_->suffix.empty());
-    Json decoder = Json::MakeObject();
+    Json::Object decoder;
     for (const AddedToken* token : AddedById(*model_)) {
-      decoder.Set(std::to_string(token->id), AddedTokenJson(*token, !model_->scores.empty()));
+      decoder.emplace_back(std::to_string(token->id),
+                           AddedTokenJson(*token, !model_->scores.empty()));
     }
-    config.Set("added_tokens_decoder", std::move(decoder));
+    config.Set("added_tokens_decoder", Json(std::move(decoder)));
     const auto named = [&](const char* key, const std::optional<int32_t>& id) {
       config.Set(key, id ? Json(model_->vocabulary.text(*id)) : Json());
     };
