@@ -17,12 +17,15 @@ int Convert(const Arguments& arguments);
 int Data(const Arguments& arguments);
 int Distill(const Arguments& arguments);
 int Doctor(const Arguments& arguments);
+int Export(const Arguments& arguments);
 int Fuse(const Arguments& arguments);
 int Generate(const Arguments& arguments);
+int Import(const Arguments& arguments);
 int Kernel(const Arguments& arguments);
 int Perplexity(const Arguments& arguments);
 int Pull(const Arguments& arguments);
 int Report(const Arguments& arguments);
+int Score(const Arguments& arguments);
 int Tokenize(const Arguments& arguments);
 int Train(const Arguments& arguments);
 

@@ -37,8 +37,11 @@ constexpr Command kCommands[] = {
     {"distill", "let a teacher write training data under the kernel", Distill},
     {"data", "check, compare, split and fetch data", Data},
     {"bench", "answer benchmark tasks, and keep the answers", Bench},
+    {"score", "grade kept answers", Score},
     {"compare", "compare two models on the same items, paired", Compare},
     {"report", "write the scores as one page, or recheck a page", Report},
+    {"import", "read answers that others recorded", Import},
+    {"export", "write a run as lm-evaluation-harness does", Export},
     {"doctor", "what this machine can do", Doctor},
 };
 

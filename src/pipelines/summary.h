@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pipelines/run_folder.h"
@@ -24,6 +25,9 @@ struct Summary {
 // Ordered by model, task, metric in order of appearance. `scores` as ScoresOf or
 // RunFolder::scores() gives them. Aggregates come after the metrics of their task.
 std::vector<Summary> Summarise(const RunFolder& run, const std::vector<Score>& scores);
+
+// Of task_aggregates.h: a number of a whole task, which `metrics.h` does not know.
+bool IsAggregate(std::string_view name);
 
 // {"scores":{task:{metric:{"value","n","missing","ci95":[lo,hi]}}}}; several models:
 // {"models":{name:{task:{...}}}}.

@@ -205,6 +205,13 @@ void AddDetection(const RunPlan& plan, const ItemSampleMap& samples, const Metri
 
 }  // namespace
 
+bool IsAggregate(std::string_view name) {
+  constexpr std::string_view kNames[] = {"gsm8k.spread",    "toxigen.balanced_accuracy",
+                                         "toxigen.mcc",     "toxigen.auroc",
+                                         "toxigen.fpr_gap", "toxigen.fnr_gap"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
 void AddAggregates(const RunPlan& plan, const ItemSampleMap& samples,
                    const MetricItemValues& values, std::vector<Summary>& summaries) {
   AddSpread(plan, values, summaries);
