@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/threads.h"
 #include "formats/checkpoint.h"
 #include "formats/mapped_file.h"
 #include "formats/safetensors.h"
@@ -54,6 +55,7 @@ struct TinyModel {
   explicit TinyModel(const std::string& family, Precision precision = Precision::kFloat32,
                      int gradients_from = -1)
       : checkpoint(Checkpoint::Open(TinyFolder(family))) {
+    SetThreads(1);  // waking a second thread costs more than these products
     DecoderOptions options;
     options.precision = precision;
     options.input_gradients_from_layer_set = gradients_from >= 0;
