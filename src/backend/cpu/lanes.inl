@@ -58,16 +58,25 @@ LEM_INLINE I16x SetInt(int32_t x) {
   LEM_EACH r.part[e] = VecI{} + x;
   return r;
 }
-// The first n < 16 lanes; the others are `fill`.
+// The first n lanes (0 <= n < 16); the others are `fill`.
 LEM_INLINE F16x LoadPart(const float* p, int64_t n, float fill = 0) {
+#if defined(__AVX512F__)
+  const __mmask16 mask = static_cast<__mmask16>((1u << n) - 1);
+  return {_mm512_mask_loadu_ps(_mm512_set1_ps(fill), mask, p)};
+#else
   float buffer[kLanes];
   for (int j = 0; j < kLanes; ++j) buffer[j] = j < n ? p[j] : fill;
   return Load(buffer);
+#endif
 }
 LEM_INLINE void StorePart(float* p, F16x x, int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), x.part[0]);
+#else
   float buffer[kLanes];
   Store(buffer, x);
   for (int j = 0; j < n; ++j) p[j] = buffer[j];
+#endif
 }
 
 #define LEM_OPERATOR(type, op)                   \

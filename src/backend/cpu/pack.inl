@@ -108,6 +108,14 @@ static void PackLanes(const PackCall& p, int64_t first) {
   const int64_t steps = (p.k + Units::kStep - 1) / Units::kStep, count = p.count - first;
   const __mmask16 lanes = static_cast<__mmask16>(FirstLanes(p.width - first));
   float* out = p.out + first;
+  if (p.width == 1 && !p.transposed) {  // one row: nothing to transpose
+    for (int64_t s = 0; s < steps; s += 16) {
+      const int64_t k = s * Units::kStep;
+      _mm512_mask_storeu_epi32(out + s, static_cast<__mmask16>(FirstLanes(steps - s)),
+                               Units::Along(p.source, p.bf16, k, p.k - k));
+    }
+    return;
+  }
   if (p.transposed) {
     for (int64_t s = 0; s < steps; ++s)
       _mm512_mask_storeu_epi32(out + s * p.width, lanes,
@@ -154,26 +162,28 @@ static void PackFloats(const PackCall& p) {
 
 #endif
 
-static void GroupSumsFloat(const float* a, int64_t width, int64_t steps, int64_t group_steps,
-                           float* sums) {
-  for (int64_t s = 0; s < steps; s += group_steps, sums += width) {
-    for (int64_t r = 0; r < width; ++r) sums[r] = 0;
-    for (int64_t j = 0; j < group_steps; ++j, a += width)
-      for (int64_t r = 0; r < width; ++r) sums[r] += a[r];
-  }
+// --- sums of groups, for offsets: eight units in a tree, then one after the other.
+
+LEM_INLINE F16x UnitSum(F16x unit, bool pairs) {
+  if (!pairs) return unit;
+  return FromBits(Shl(Bits(unit), 16)) +
+         FromBits(Bits(unit) & SetInt(static_cast<int32_t>(0xffff0000u)));
 }
 
-#if defined(__AVX512BF16__)
-static void GroupSumsPairs(const float* a, int64_t width, int64_t steps, int64_t group_steps,
-                           float* sums) {
-  const uint16_t* pair = reinterpret_cast<const uint16_t*>(a);
-  for (int64_t s = 0; s < steps; s += group_steps, sums += width) {
-    for (int64_t r = 0; r < width; ++r) sums[r] = 0;
-    for (int64_t j = 0; j < group_steps; ++j, pair += 2 * width)
-      for (int64_t r = 0; r < width; ++r) {
-        sums[r] += Widen(pair[2 * r]);
-        sums[r] += Widen(pair[2 * r + 1]);
+template <bool kPairs>
+static void GroupSums(const float* a, int64_t width, int64_t steps, int64_t group_steps,
+                      float* sums) {
+  for (int64_t s = 0; s < steps; s += group_steps, sums += width, a += group_steps * width)
+    ForLanes(width, [=](int64_t r, int64_t lanes) {
+      F16x total = Set(0);
+      for (int64_t first = 0; first < group_steps; first += 8) {
+        F16x v[8];
+#pragma GCC unroll 8
+        for (int j = 0; j < 8; ++j) v[j] = UnitSum(At(a + (first + j) * width, r, lanes), kPairs);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) v[j] = v[j] + v[j + 4];
+        total = total + ((v[0] + v[2]) + (v[1] + v[3]));
       }
-  }
+      Put(sums, r, lanes, total);
+    });
 }
-#endif

@@ -30,9 +30,14 @@ LEM_INLINE F16x LoadHalf(const uint8_t* p) {
 }
 
 LEM_INLINE F16x LoadBytes(const uint8_t* p) {  // 16 signed bytes
+#if defined(__AVX512F__)
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))};
+#else
   float f[16];
   for (int j = 0; j < 16; ++j) f[j] = static_cast<float>(static_cast<int8_t>(p[j]));
   return Load(f);
+#endif
 }
 
 LEM_INLINE F16x LoadPowers(const uint8_t* p) {  // 2^(e - 128)

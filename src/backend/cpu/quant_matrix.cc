@@ -35,19 +35,31 @@ void FifthBits(const std::byte* qh, uint8_t* q) {
   for (int e = 0; e < 32; ++e) q[e] |= static_cast<uint8_t>((bits >> e & 1) << 4);
 }
 
+// Loops over 32 bytes with a fixed shift, so that the compiler makes vectors of them.
+void Bytes32(const std::byte* from, int shift, int mask, uint8_t* q) {
+  for (int l = 0; l < 32; ++l) q[l] = static_cast<uint8_t>(U8(from + l) >> shift & mask);
+}
+void OrBytes32(const std::byte* from, int shift, int mask, int up, uint8_t* q) {
+  for (int l = 0; l < 32; ++l) q[l] |= static_cast<uint8_t>((U8(from + l) >> shift & mask) << up);
+}
+
 void Crumbs(const std::byte* qs, uint8_t* q) {  // Q2_K, Q3_K
-  for (int e = 0; e < 256; ++e) q[e] = U8(qs + 32 * (e / 128) + e % 32) >> 2 * (e % 128 / 32) & 3;
+  for (int j = 0; j < 8; ++j) Bytes32(qs + 32 * (j / 4), 2 * (j % 4), 3, q + 32 * j);
 }
 
 void KNibbles(const std::byte* qs, uint8_t* q) {  // Q4_K, Q5_K
-  for (int e = 0; e < 256; ++e) q[e] = U8(qs + 32 * (e / 64) + e % 32) >> 4 * (e % 64 / 32) & 15;
+  for (int j = 0; j < 8; ++j) Bytes32(qs + 32 * (j / 2), 4 * (j % 2), 15, q + 32 * j);
+}
+
+void OneBit(const std::byte* qh, int up, uint8_t* q) {  // bit j of byte l belongs to 32 j + l
+  for (int j = 0; j < 8; ++j) OrBytes32(qh, j, 1, up, q + 32 * j);
 }
 
 void SixBits(const std::byte* b, uint8_t* q) {
-  for (int e = 0; e < 256; ++e) {
-    const int c = e / 128, k = e % 128 / 32, l = e % 32;
-    const int low = U8(b + 64 * c + 32 * (k & 1) + l) >> 4 * (k >> 1) & 15;
-    q[e] = static_cast<uint8_t>(low | (U8(b + 128 + 32 * c + l) >> 2 * k & 3) << 4);
+  for (int j = 0; j < 8; ++j) {
+    const int c = j / 4, k = j % 4;
+    Bytes32(b + 64 * c + 32 * (k & 1), 4 * (k >> 1), 15, q + 32 * j);
+    OrBytes32(b + 128 + 32 * c, 2 * k, 3, 4, q + 32 * j);
   }
 }
 
@@ -77,16 +89,12 @@ void BlockCodes(GgmlType type, const std::byte* b, uint8_t* q) {
       return Crumbs(b + 16, q);
     case GgmlType::kQ3_K:
       Crumbs(b + 32, q);
-      for (int e = 0; e < 256; ++e)
-        q[e] |= static_cast<uint8_t>((U8(b + e % 32) >> e / 32 & 1) << 2);
-      return;
+      return OneBit(b, 2, q);
     case GgmlType::kQ4_K:
       return KNibbles(b + 16, q);
     case GgmlType::kQ5_K:
       KNibbles(b + 48, q);
-      for (int e = 0; e < 256; ++e)
-        q[e] |= static_cast<uint8_t>((U8(b + 16 + e % 32) >> e / 32 & 1) << 4);
-      return;
+      return OneBit(b + 16, 4, q);
     case GgmlType::kQ6_K:
       return SixBits(b, q);
     default:
@@ -113,7 +121,7 @@ void SixBitScales(const std::byte* s, SuperScales* out) {  // Q4_K, Q5_K
   }
 }
 
-SuperScales BlockScales(GgmlType type, const std::byte* b) {
+SuperScales ReadSuperScales(GgmlType type, const std::byte* b) {
   SuperScales s;
   switch (type) {
     case GgmlType::kQ2_K:
@@ -305,13 +313,30 @@ Field FieldOf(int width, int k) {
   return {k / per_word, within % 2 * 16 + within / 2 * width};
 }
 
-void PutPlane(uint8_t* plane, int width, int row, const uint8_t* codes, int from_bit) {
-  uint32_t words[4] = {};
-  for (int k = 0; k < 32; ++k) {
-    const Field f = FieldOf(width, k);
-    words[f.word] |= (uint32_t{codes[k]} >> from_bit & ((1u << width) - 1)) << f.shift;
+// Word w of a row: codes of per_word k, the even ones in the lower half.
+template <int kWidth>
+void PutPlane(uint8_t* plane, int row, const uint8_t* codes, int from_bit) {
+  constexpr int kPerWord = 32 / kWidth;
+  for (int w = 0; w < kWidth; ++w, codes += kPerWord) {
+    uint32_t word = 0;
+    for (int j = 0; j < kPerWord / 2; ++j) {
+      const uint32_t mask = (1u << kWidth) - 1;
+      word |= (codes[2 * j] >> from_bit & mask) << j * kWidth;
+      word |= (codes[2 * j + 1] >> from_bit & mask) << (16 + j * kWidth);
+    }
+    std::memcpy(plane + (w * 16 + row) * 4, &word, 4);
   }
-  for (int w = 0; w < width; ++w) std::memcpy(plane + (w * 16 + row) * 4, &words[w], 4);
+}
+
+void PutPlane(uint8_t* plane, int width, int row, const uint8_t* codes, int from_bit) {
+  switch (width) {
+    case 1:
+      return PutPlane<1>(plane, row, codes, from_bit);
+    case 2:
+      return PutPlane<2>(plane, row, codes, from_bit);
+    default:
+      return PutPlane<4>(plane, row, codes, from_bit);
+  }
 }
 
 uint32_t GetPlane(const uint8_t* plane, int width, int row, int k) {
@@ -359,7 +384,7 @@ void QuantMatrix::PutGgmlScales(GgmlType type, const std::byte* blocks, int64_t 
       if (has_offset_) std::memcpy(d + kPanel * ScaleBytes(), blocks + 2, 2);
       continue;
     }
-    const SuperScales s = BlockScales(type, blocks);
+    const SuperScales s = ReadSuperScales(type, blocks);
     uint8_t* super = panel + SuperOffset(group) + lane * 2;
     std::memcpy(super, &s.d, 2);
     if (has_offset_) std::memcpy(super + kPanel * 2, &s.dmin, 2);
@@ -404,6 +429,14 @@ float QuantMatrix::ReadScale(const uint8_t* at) const {
 
 QuantScales QuantMatrix::PanelScales(int64_t panel) const {
   return {scale_, has_offset_, Scales(panel), groups(), kSuper / group_};
+}
+
+QuantScales QuantMatrix::BlockScales(int64_t panel, int64_t block, int64_t* first) const {
+  const int64_t unit =
+      scale_ == Scale::kTwoLevel ? kSuper / group_ : std::max<int64_t>(1, 32 / group_);
+  *first = block * 32 / group_ / unit * unit;
+  const size_t offset = scale_ == Scale::kTwoLevel ? SuperOffset(*first) : ScaleOffset(*first);
+  return {scale_, has_offset_, Scales(panel) + offset, unit, kSuper / group_};
 }
 
 void QuantMatrix::RowScale(int64_t row, int64_t group, float* d, float* m) const {

@@ -35,6 +35,8 @@ class QuantMatrix {
   QuantCodes codes() const { return {bits_, values_, values16_}; }
   const uint8_t* PanelCodes(int64_t panel) const { return Data() + panel * panel_code_bytes_; }
   QuantScales PanelScales(int64_t panel) const;
+  // Of the groups around one block of 32 k; *first is the number of the first of them.
+  QuantScales BlockScales(int64_t panel, int64_t block, int64_t* first) const;
   QuantRounding rounding() const { return rounding_; }
 
   // The exact float32 values, as ReadRow gives them.

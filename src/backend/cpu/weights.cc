@@ -110,15 +110,17 @@ class QuantWeight final : public CpuWeight {
   }
 
   const float* Backward(int64_t panel, AlignedFloats& scratch) const override {
-    const int64_t block = kPanel / products_.step * kPanel, groups = GroupsPerBlock();
-    float* out = scratch.Reserve(q_.panels() * block + 2 * Scales() + 16);
+    const int64_t block = kPanel / products_.step * kPanel;
+    float* out = scratch.Reserve(q_.panels() * block + 16);
     const QuantCodes codes = q_.codes();
+    float d[16 * kPanel], m[16 * kPanel];  // at most one super-block's groups
     for (int64_t p = 0; p < q_.panels(); ++p) {
-      // Only this block's scales would do; two-level ones come 256 k at a time.
-      const Panel s = WithScales(p, nullptr, out + q_.panels() * block);
-      const int64_t at = panel * 32 / q_.group() * kPanel;
+      int64_t first;
+      products_.expand_scales(q_.BlockScales(p, panel, &first), d, q_.has_offset() ? m : nullptr);
+      const int64_t at = (panel * 32 / q_.group() - first) * kPanel;
       products_.expand_gradient(codes, q_.rounding(), q_.PanelCodes(p) + panel * 128 * codes.bits,
-                                s.d + at, s.m ? s.m + at : nullptr, groups, out + p * block);
+                                d + at, q_.has_offset() ? m + at : nullptr, GroupsPerBlock(),
+                                out + p * block);
     }
     return out;
   }
