@@ -150,6 +150,17 @@ TEST(Gguf, RefusesCountsThatTheFileCannotHold) {
             "m: the file ends inside k (18446744073709551615 bytes wanted a");
 }
 
+TEST(Gguf, RefusesTextThatIsOneByteTooLong) {
+  Builder file;
+  file.Head(0, 1).Text("k").Put<uint32_t>(8).Put<uint64_t>(5);
+  file.bytes += "1234";
+  EXPECT_EQ(ParseError(file),
+            "m: the file ends inside k (5 bytes wanted at byte 45, 4 left); it is damaged or "
+            "incomplete, get it again");
+  file.bytes += "5";
+  EXPECT_EQ(ParseError(file), "no error");
+}
+
 TEST(Gguf, RefusesBadValues) {
   EXPECT_EQ(ParseError(Builder().Head(0, 1).Text("k").Put<uint32_t>(13).Data(32)),
             "m: key k: expected a value type of 0 to 12, found 13");

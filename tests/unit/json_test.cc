@@ -135,6 +135,14 @@ TEST(JsonDump, EscapesStrings) {
   EXPECT_EQ(Json("\xc3\xa9\xf0\x9f\x98\x80").Dump({.ascii = true}), "\"\\u00e9\\ud83d\\ude00\"");
 }
 
+TEST(JsonDump, KeepsTheEdgesOfUtf8) {
+  // The last and first code points of each length: U+007F, 0080, 07FF, 0800, FFFF, 10000, 10FFFF.
+  const std::string edges =
+      "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
+  EXPECT_EQ(Json(edges).Dump(), "\"" + edges + "\"");
+  EXPECT_EQ(Json::Parse(Json(edges).Dump({.ascii = true}), "f").string(), edges);
+}
+
 TEST(JsonDump, ReplacesInvalidUtf8) {
   const std::string kBad = "\xef\xbf\xbd";
   EXPECT_EQ(Json("a\xff").Dump(), "\"a" + kBad + "\"");
