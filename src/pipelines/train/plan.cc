@@ -64,15 +64,16 @@ int64_t IterationsPerEpoch(const Dataset& train, const TrainOptions& options) {
                               : (n + options.batch_size - 1) / options.batch_size;
 }
 
-TrainPlan MakePlan(const TrainOptions& options, const ModelConfig& config, const Adapter& adapter,
-                   const Dataset& train, const BatchBounds& bounds, int64_t iterations,
-                   Precision precision) {
+TrainPlan MakePlan(const TrainOptions& options, const ModelConfig& config, uint64_t weight_bytes,
+                   const Adapter& adapter, const Dataset& train, const BatchBounds& bounds,
+                   int64_t iterations, Precision precision) {
   TrainPlan plan;
   PassOptions pass;
   pass.max_tokens = bounds.tokens;
   pass.max_counted = bounds.counted;
   pass.grad_checkpoint = options.grad_checkpoint;
   plan.pass = TrainingPass::Plan(config, adapter.shape(), pass, precision);
+  plan.pass.weights = weight_bytes;
   plan.adapter = adapter.values().size() * sizeof(float);
   plan.optimizer = Optimizer::StateBytes(options.optimizer_options(), ParameterBlocks(adapter));
   plan.available = AvailableMemoryBytes();

@@ -34,10 +34,11 @@ struct TrainPlan {
 // The adapter's tensors as the optimizer sees them, in the order of its flat buffer.
 std::vector<ParameterBlock> ParameterBlocks(const Adapter& adapter);
 
-// bounds: of the training and validation batches. The time is left at 0.
-TrainPlan MakePlan(const TrainOptions& options, const ModelConfig& config, const Adapter& adapter,
-                   const Dataset& train, const BatchBounds& bounds, int64_t iterations,
-                   Precision precision);
+// weight_bytes: of the base as loaded. bounds: of the training and validation batches. The time is
+// left at 0.
+TrainPlan MakePlan(const TrainOptions& options, const ModelConfig& config, uint64_t weight_bytes,
+                   const Adapter& adapter, const Dataset& train, const BatchBounds& bounds,
+                   int64_t iterations, Precision precision);
 // Adds the time: measures this machine for about a second.
 void EstimateTime(Precision precision, TrainPlan* plan);
 

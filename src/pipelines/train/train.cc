@@ -42,7 +42,7 @@ PassOptions PassFor(const TrainOptions& options, const TrainInputs& inputs) {
 
 TrainPlan PlanFor(const TrainOptions& options, const TrainInputs& inputs, const Adapter& adapter) {
   const PassOptions pass = PassFor(options, inputs);
-  return MakePlan(options, inputs.config, adapter, inputs.train,
+  return MakePlan(options, inputs.config, inputs.checkpoint.weight_bytes(), adapter, inputs.train,
                   {pass.max_tokens, pass.max_counted}, IterationsOf(options, inputs.train),
                   inputs.precision);
 }

@@ -91,7 +91,10 @@ std::vector<TokenSpan> AssistantSpans(const Json& messages, Renderer& renderer,
     const size_t begin = std::max<size_t>(1, i == 0 ? 0 : marker.TokensOf(renderer.Text(i, true)));
     size_t end = marker.TokensOf(renderer.Text(i + 1, false));
     size_t last = end;
-    while (last > begin && std::ranges::find(end_ids, ids[last - 1]) == end_ids.end()) --last;
+    const auto ends_turn = [&](int32_t id) {
+      return encoding.tokenizer->IsSpecial(id) || std::ranges::find(end_ids, id) != end_ids.end();
+    };
+    while (last > begin && !ends_turn(ids[last - 1])) --last;
     if (last > begin) end = last;  // what the template writes after the turn's end is no answer
     if (end > begin) spans.push_back({begin, end});
   }
