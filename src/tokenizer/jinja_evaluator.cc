@@ -118,7 +118,7 @@ Evaluator::Flow Evaluator::ExecuteFor(const Node& node) {
     return node.children[4] == nullptr ? Flow::kNormal : Execute(*node.children[4]);
   }
   const Value list = arena_.MakeList(std::move(items));
-  Loop* loop = arena_.MakeLoop({list.list, 0, ++loop_depth_});
+  Loop* loop = arena_.MakeLoop({list.list, 0});
   Value loop_value;
   loop_value.kind = Kind::kLoop;
   loop_value.loop = loop;
@@ -132,7 +132,6 @@ Evaluator::Flow Evaluator::ExecuteFor(const Node& node) {
     if (Execute(*node.children[3]) == Flow::kBreak) break;
   }
   macro_defined_ |= defined_before;
-  --loop_depth_;
   frame_ = outer;
   return Flow::kNormal;
 }
@@ -418,8 +417,8 @@ Value Evaluator::LoopAttribute(const Loop& loop, std::string_view name) {
   if (name == "first") return Value::Bool(index == 0);
   if (name == "last") return Value::Bool(index + 1 == count);
   if (name == "length") return Value::Integer(count);
-  if (name == "depth") return Value::Integer(loop.depth);
-  if (name == "depth0") return Value::Integer(loop.depth - 1);
+  if (name == "depth") return Value::Integer(1);  // of recursive loops, which are refused
+  if (name == "depth0") return Value::Integer(0);
   if (name == "previtem") return at(loop.index - 1);
   if (name == "nextitem") return at(loop.index + 1);
   return arena_.Undefined("loop." + std::string(name));
@@ -521,9 +520,7 @@ Value Evaluator::CallMacro(const Macro& macro, const Arguments& arguments) {
     }
     SetName(frame_, parameter.text, value);
   }
-  const int loop_depth = std::exchange(loop_depth_, 0);
   const Value text = arena_.String(Capture(*node.children[0]));
-  loop_depth_ = loop_depth;
   frame_ = outer;
   return text;
 }

@@ -84,7 +84,7 @@ class Evaluator {
   std::string* output_ = nullptr;
   const Node* current_ = nullptr;
   size_t steps_ = 0, written_ = 0;
-  int depth_ = 0, loop_depth_ = 0;
+  int depth_ = 0;
   bool macro_defined_ = false;  // since the flag was last cleared: frames may be held
 };
 

@@ -222,6 +222,7 @@ Value Integer(const Context& c) {
   } else if (c.value.IsString() && base >= 2 && base <= 36) {
     std::string_view text = Strip(*c.value.text, std::nullopt, true, true);
     if (text.starts_with('+')) text.remove_prefix(1);
+    if (base == 16 && (text.starts_with("0x") || text.starts_with("0X"))) text.remove_prefix(2);
     const char* last = text.data() + text.size();
     int64_t integer = 0;
     auto parsed = std::from_chars(text.data(), last, integer, static_cast<int>(base));
@@ -258,6 +259,7 @@ Value Round(const Context& c) {
   if (method == "ceil") return Value::Float(std::ceil(scaled) / factor);
   if (method == "floor") return Value::Float(std::floor(scaled) / factor);
   if (method != "common") c.Error("expected common, ceil or floor for round, found \"" + method + "\"");
+  if (c.value.IsInteger() && precision >= 0) return Value::Integer(c.value.AsInteger());
   if (precision >= 0) {
     // The decimal digits of the number itself decide, as in Python; ties go to even.
     std::array<char, 1024> digits;
@@ -267,7 +269,9 @@ Value Round(const Context& c) {
     std::from_chars(digits.data(), end.ptr, rounded);
     return Value::Float(rounded);
   }
-  return Value::Float(std::nearbyint(scaled) / factor);
+  const double rounded = std::nearbyint(scaled) / factor;
+  if (!c.value.IsInteger() || !(std::fabs(rounded) < 9e18)) return Value::Float(rounded);
+  return Value::Integer(static_cast<int64_t>(std::nearbyint(rounded)));
 }
 
 Value Abs(const Context& c) {

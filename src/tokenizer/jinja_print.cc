@@ -34,9 +34,10 @@ std::string ReprText(std::string_view text) {
       out += "\\r";
     } else if (c.value == '\t') {
       out += "\\t";
-    } else if (c.value < 0x20 || c.value == 0x7F || (c.value >= 0x80 && c.value < 0xA1) || c.value == 0xAD) {
-      out += "\\x";
-      AppendHex(c.value, 2, &out);
+    } else if (!IsPrintable(c.value)) {
+      const int digits = c.value < 0x100 ? 2 : c.value < 0x10000 ? 4 : 8;
+      out += digits == 2 ? "\\x" : digits == 4 ? "\\u" : "\\U";
+      AppendHex(c.value, digits, &out);
     } else {
       out.append(text, at, length);
     }

@@ -90,7 +90,6 @@ struct Namespace {
 struct Loop {
   const List* items = nullptr;
   size_t index = 0;  // 0-based
-  int depth = 1;
 };
 
 struct Macro {

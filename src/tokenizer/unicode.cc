@@ -179,6 +179,20 @@ uint8_t ClassOf(uint32_t code_point) {
   return code_point < kTableSize ? table[code_point] : ComputeClass(code_point);
 }
 
+bool IsPrintable(uint32_t code_point) {
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(code_point))) {
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP: return false;
+    case UTF8PROC_CATEGORY_ZS: return code_point == ' ';
+    default: return true;
+  }
+}
+
 std::string NormalizeUnicode(std::string_view text, NormalForm form) {
   if (text.empty()) return {};
   int options = UTF8PROC_STABLE;

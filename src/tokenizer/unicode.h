@@ -36,6 +36,7 @@ enum CharacterClass : uint8_t {
   kPunctuation = 64  // P*
 };
 uint8_t ClassOf(uint32_t code_point);
+bool IsPrintable(uint32_t code_point);  // Python's: no control, format, private, unassigned, or separator
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 // Expects valid UTF-8.
