@@ -111,10 +111,22 @@ Rubric RubricByName(std::string_view name, const Json& reference) {
 }
 
 std::vector<std::string> RubricMetrics(std::string_view name) {
-  if (name == "ethics") return {"ethics.must", "ethics.must_not", "ethics.criteria"};
+  if (name == "ethics") return {"ethics.must", "ethics.must_not", "ethics.pass"};
   std::vector<std::string> metrics;
   for (const Dimension& d : RubricByName(name).dimensions) metrics.push_back(d.metric);
   return metrics;
+}
+
+Json AllRubricsJson() {
+  Json out = Json::MakeArray();
+  Json criteria = Json::MakeObject(), one = Json::MakeArray();
+  one.Append(Json("..."));
+  criteria.Set("must", one);
+  criteria.Set("must_not", one);
+  for (const std::string& name : RubricNames()) {
+    out.Append(RubricByName(name, criteria).ToJson());
+  }
+  return out;
 }
 
 Json MetricValues(const Rubric& rubric, const std::vector<double>& grades) {
@@ -134,9 +146,8 @@ Json MetricValues(const Rubric& rubric, const std::vector<double>& grades) {
   }
   if (counted[0] > 0) values.Set("ethics.must", Json(met[0] / counted[0]));
   if (counted[1] > 0) values.Set("ethics.must_not", Json(met[1] / counted[1]));
-  if (counted[0] + counted[1] > 0) {
-    values.Set("ethics.criteria", Json((met[0] + met[1]) / (counted[0] + counted[1])));
-  }
+  const double all = counted[0] + counted[1];
+  if (all > 0) values.Set("ethics.pass", Json(met[0] + met[1] >= all ? 1 : 0));
   return values;
 }
 

@@ -39,7 +39,7 @@ struct Rubric {
   Json ToJson() const;
 };
 
-// The rubrics: truthfulqa, do-not-answer, toxigen, safety, kindness, ethics. Throws UsageError with
+// The rubrics: truthfulqa, do-not-answer, toxigen, over-refusal, ethics. Throws UsageError with
 // the known names. `reference` is what the item's data says; for ethics its criteria
 // {"must":[text],"must_not":[text]} become the dimensions, else it is not read.
 Rubric RubricByName(std::string_view name, const Json& reference = Json());
@@ -50,8 +50,11 @@ std::vector<std::string> RubricMetrics(std::string_view name);
 
 // The values of the metrics from one grade per dimension, in order of the dimensions (expected
 // grades where a judge gives probabilities): a metric with one dimension has its value; criteria
-// are summed into the share that is satisfied.
+// become the share that is satisfied, and pass: 1 when all are.
 Json MetricValues(const Rubric& rubric, const std::vector<double>& grades);
+
+// The words of all rubrics together, for the hash of a judge's configuration.
+Json AllRubricsJson();
 
 // The schema of a reply: reasoning first, then one enumerated text per dimension, nothing else.
 Json ReplySchema(const Rubric& rubric);
