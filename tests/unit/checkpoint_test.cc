@@ -250,6 +250,18 @@ TEST(CheckpointMlx, RefusesWhatDoesNotFit) {
             config + ": quantization: group_size is 16; expected groups of 32, 64 or 128");
 }
 
+TEST(CheckpointMlx, ScalesAndBiasesMustBothFit) {
+  for (const size_t wrong : {1, 2}) {
+    const ScratchFolder folder;
+    auto tensors = Module("m.a", {4, 64});
+    tensors[wrong] = Tensor(tensors[wrong].name, Dtype::kBF16, {1, 2}, {1, 1});
+    WriteModel(folder, tensors, "model.safetensors",
+               R"({"quantization":{"group_size":64,"bits":4}})");
+    const std::string error = ErrorText([&] { Checkpoint::Open(folder.path()).Get("m.a.weight"); });
+    EXPECT_NE(error.find("need scales and biases [2, 1], found "), std::string::npos) << error;
+  }
+}
+
 TEST(CheckpointMlx, NamesForeignMethodsAndModes) {
   const ScratchFolder folder;
   const auto open_error = [&](const char* config) {

@@ -157,6 +157,12 @@ TEST(GgmlQuantize, ZeroAndNonFiniteBlocksAreDefined) {
   }
 }
 
+TEST(GgmlQuantize, AZeroBlockHasTheCodesOfGgml) {
+  std::vector<std::byte> block(18);
+  QuantizeGgml(GgmlType::kQ4_0, std::vector<float>(32), block.data());
+  for (int i = 2; i < 18; ++i) EXPECT_EQ(block[i], std::byte{0x88}) << i;  // 8 means 0
+}
+
 TEST(GgmlQuantize, RefusesTypesItCannotWrite) {
   const std::vector<float> x(256);
   std::vector<std::byte> blocks(256);

@@ -32,6 +32,8 @@ TEST(Sha256, ReadsFiles) {
   const testing::ScratchFolder folder;
   EXPECT_EQ(Sha256File(folder.Write("abc", "abc")), kAbc);
   EXPECT_EQ(Sha256File(folder.Write("empty", "")), kEmpty);
+  EXPECT_EQ(Sha256File(folder.Write("long", std::string(3000000, 'a'))),  // more than one buffer
+            "2a152c894398719c0570f83fac34ac03a0f6e8e474b995c2403aa5434f7b9dd4");
   EXPECT_EQ(testing::ErrorText([&] { Sha256File(folder / "none"); }),
             (folder / "none").string() + ": cannot open this file to hash it");
   EXPECT_NE(testing::ErrorText([&] { Sha256File(folder.path()); }), "no error");

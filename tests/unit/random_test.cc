@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <tuple>
 
 namespace lem {
 namespace {
@@ -90,6 +91,20 @@ TEST(NumpyRandom, PermutesAsNumpyDoes) {
   EXPECT_EQ(random.Permutation(5), (std::vector<int>{1, 0, 2, 3, 4}));
   EXPECT_EQ(random.Permutation(0), std::vector<int>{});
   EXPECT_EQ(random.Permutation(1), std::vector<int>{0});
+}
+
+TEST(NumpyRandom, PermutesAThousandAsNumpyDoes) {
+  // numpy.random.seed(s); p = numpy.random.permutation(1000): p[:2] and the sum of (i + 1) * p[i].
+  const std::tuple<uint32_t, int, int, int64_t> kGoldens[] = {{1, 507, 818, 250494799},
+                                                              {4294967295, 94, 405, 250435292}};
+  for (const auto& [seed, first, second, sum] : kGoldens) {
+    const std::vector<int> p = NumpyRandom(seed).Permutation(1000);
+    int64_t weighted = 0;
+    for (int i = 0; i < 1000; ++i) weighted += int64_t{i + 1} * p[i];
+    EXPECT_EQ(p[0], first) << seed;
+    EXPECT_EQ(p[1], second) << seed;
+    EXPECT_EQ(weighted, sum) << seed;
+  }
 }
 
 TEST(NumpyRandom, ContinuesFromASavedState) {

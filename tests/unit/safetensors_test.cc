@@ -51,6 +51,18 @@ TEST(Safetensors, GivesViewsIntoTheFile) {
             "m: no tensor a.weights; the nearest names are a.weight, b");
 }
 
+TEST(Safetensors, NamesTheNearestTensors) {
+  std::string header;
+  for (const char* name : {"a", "b", "layers.1.w", "layers.2.w", "z"}) {
+    header += std::string(header.empty() ? "{\"" : ",\"") + name +
+              "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}";
+  }
+  const auto file = File(header + "}", 0);
+  const auto parsed = Safetensors::Parse(file, "m");
+  EXPECT_EQ(ErrorText([&] { parsed.Get("layer.2.w"); }),
+            "m: no tensor layer.2.w; the nearest names are layers.2.w, layers.1.w, a");
+}
+
 TEST(Safetensors, AcceptsScalarsEmptyTensorsAndNullMetadata) {
   const auto file =
       File(R"({"__metadata__":null,"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},)"
