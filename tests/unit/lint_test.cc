@@ -196,9 +196,9 @@ TEST(Lint, TokensAreCountedAgainstTheMaximum) {
   LintOptions options;
   options.max_tokens = 100;
   const std::string rows = Row("When is bread done?", kGood);
-  const auto hundred_and_one = [](const Conversation&) { return int64_t{101}; };
+  const auto hundred_and_one = [](const TrainingRow&) { return int64_t{101}; };
   EXPECT_EQ(Rules(LintText(rows, options, hundred_and_one)), "tokens");
-  EXPECT_EQ(Rules(LintText(rows, options, [](const Conversation&) { return int64_t{100}; })), "");
+  EXPECT_EQ(Rules(LintText(rows, options, [](const TrainingRow&) { return int64_t{100}; })), "");
 }
 
 TEST(Lint, TheProjectsOwnTrainingDataHasNoFinding) {

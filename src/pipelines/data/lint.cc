@@ -9,7 +9,7 @@
 namespace lem {
 namespace {
 
-void AddRowError(const Conversation& row, int turn, const char* rule, std::string sentence,
+void AddRowError(const TrainingRow& row, int turn, const char* rule, std::string sentence,
                  LintReport* report) {
   report->findings.push_back(
       MakeFinding(row, turn, {rule, Severity::kError, std::move(sentence), 0, 0}));
@@ -20,7 +20,7 @@ bool IsBlank(std::string_view text) {
 }
 
 // system? (user assistant)+
-void CheckOrder(const Conversation& row, LintReport* report) {
+void CheckOrder(const TrainingRow& row, LintReport* report) {
   const size_t first = row.turns[0].role == "system" ? 1 : 0;
   for (size_t i = first; i < row.turns.size(); ++i) {
     const std::string expected = (i - first) % 2 == 0 ? "user" : "assistant";
@@ -37,7 +37,7 @@ void CheckOrder(const Conversation& row, LintReport* report) {
   }
 }
 
-void CheckTurns(const Conversation& row, const AnswerContext& defaults, LintReport* report) {
+void CheckTurns(const TrainingRow& row, const AnswerContext& defaults, LintReport* report) {
   std::string prompt;
   for (size_t i = 0; i < row.turns.size(); ++i) {
     const Turn& turn = row.turns[i];
@@ -59,7 +59,7 @@ void CheckTurns(const Conversation& row, const AnswerContext& defaults, LintRepo
   }
 }
 
-void CheckTokens(const Conversation& row, const TokenCounter& count, int64_t limit,
+void CheckTokens(const TrainingRow& row, const TokenCounter& count, int64_t limit,
                  LintReport* report) {
   if (!count) return;
   const int64_t tokens = count(row);
@@ -90,9 +90,9 @@ LintReport Lint(const std::vector<std::string>& files, const LintOptions& option
   defaults.echo = &echo;
   defaults.bounds = options.bounds;
   LintReport report;
-  std::vector<Conversation> all;
+  std::vector<TrainingRow> all;
   for (const std::string& file : files) {
-    for (Conversation& row : ReadConversations(file)) {
+    for (TrainingRow& row : ReadTrainingRows(file)) {
       ++report.conversations;
       if (!row.problem.empty()) {
         AddRowError(row, -1, "json", row.problem, &report);

@@ -11,7 +11,7 @@
 
 #include "lek/answer_rules.h"
 #include "lek/kernel.h"
-#include "pipelines/data/conversation.h"
+#include "pipelines/data/training_row.h"
 #include "pipelines/progress.h"
 
 namespace lem {
@@ -26,7 +26,7 @@ struct LintOptions {
 };
 
 // Tokens of a conversation through the chat template.
-using TokenCounter = std::function<int64_t(const Conversation& conversation)>;
+using TokenCounter = std::function<int64_t(const TrainingRow& conversation)>;
 
 struct LintFinding {
   std::string file, id;

@@ -16,7 +16,7 @@ constexpr size_t kOpeningWords = 3;
 constexpr int64_t kLeastRepeats = 4;
 constexpr size_t kLeastForOutliers = 20;  // fewer lengths say nothing about what is usual
 
-std::string At(const Conversation& conversation) {
+std::string At(const TrainingRow& conversation) {
   return conversation.file + ":" + std::to_string(conversation.line);
 }
 
@@ -30,20 +30,20 @@ struct Side {
   std::vector<Shingles> shingles;
 };
 
-Side MakeSide(const std::vector<Conversation>& conversations, std::string what,
+Side MakeSide(const std::vector<TrainingRow>& conversations, std::string what,
               const std::string& role) {
   Side side{std::move(what), role, {}, {}};
-  for (const Conversation& conversation : conversations) {
+  for (const TrainingRow& conversation : conversations) {
     side.texts.push_back(conversation.TextOf(role));
     side.shingles.push_back(WordShingles(side.texts.back()));
   }
   return side;
 }
 
-void AddRepeats(const std::vector<Conversation>& conversations, const Side& side, double near,
+void AddRepeats(const std::vector<TrainingRow>& conversations, const Side& side, double near,
                 LintReport* report) {
   for (const NearPair& pair : FindNearPairs(side.shingles, near)) {
-    const Conversation& earlier = conversations[pair.a];
+    const TrainingRow& earlier = conversations[pair.a];
     const std::string& text = side.texts[pair.b];
     const bool exact = text == side.texts[pair.a];
     RuleHit hit{exact ? "duplicate" : "near-duplicate", Severity::kError, "", 0, text.size()};
@@ -58,7 +58,7 @@ void AddRepeats(const std::vector<Conversation>& conversations, const Side& side
   }
 }
 
-void AddNearest(const std::vector<Conversation>& conversations, const Side& side,
+void AddNearest(const std::vector<TrainingRow>& conversations, const Side& side,
                 LintReport* report) {
   if (conversations.size() > kExhaustive) return;
   std::vector<NearPair> pairs;
@@ -95,7 +95,7 @@ double Median(std::vector<double> values) {
 
 }  // namespace
 
-LintFinding MakeFinding(const Conversation& conversation, int turn, RuleHit hit) {
+LintFinding MakeFinding(const TrainingRow& conversation, int turn, RuleHit hit) {
   LintFinding finding{conversation.file, conversation.id, conversation.line, turn, {}, {}};
   if (turn >= 0 && hit.end > hit.begin) {
     const std::string& text = conversation.turns[static_cast<size_t>(turn)].content;
@@ -106,9 +106,9 @@ LintFinding MakeFinding(const Conversation& conversation, int turn, RuleHit hit)
   return finding;
 }
 
-std::vector<AnswerAt> AllAnswers(const std::vector<Conversation>& conversations) {
+std::vector<AnswerAt> AllAnswers(const std::vector<TrainingRow>& conversations) {
   std::vector<AnswerAt> answers;
-  for (const Conversation& conversation : conversations) {
+  for (const TrainingRow& conversation : conversations) {
     for (size_t i = 0; i < conversation.turns.size(); ++i) {
       if (conversation.turns[i].role == "assistant") {
         answers.push_back({&conversation, static_cast<int>(i)});
@@ -118,16 +118,16 @@ std::vector<AnswerAt> AllAnswers(const std::vector<Conversation>& conversations)
   return answers;
 }
 
-std::vector<AnswerAt> LastAnswers(const std::vector<Conversation>& conversations) {
+std::vector<AnswerAt> LastAnswers(const std::vector<TrainingRow>& conversations) {
   std::vector<AnswerAt> answers;
-  for (const Conversation& conversation : conversations) {
+  for (const TrainingRow& conversation : conversations) {
     if (conversation.turns.back().role != "assistant") continue;
     answers.push_back({&conversation, static_cast<int>(conversation.turns.size()) - 1});
   }
   return answers;
 }
 
-void FindRepeats(const std::vector<Conversation>& conversations, double near, LintReport* report) {
+void FindRepeats(const std::vector<TrainingRow>& conversations, double near, LintReport* report) {
   for (const auto& [what, role] : {std::pair("prompt", "user"), std::pair("answer", "assistant")}) {
     const Side side = MakeSide(conversations, what, role);
     AddRepeats(conversations, side, near, report);

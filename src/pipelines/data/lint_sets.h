@@ -10,19 +10,19 @@ namespace lem {
 
 // One answer of one conversation.
 struct AnswerAt {
-  const Conversation* conversation;
+  const TrainingRow* conversation;
   int turn;
   std::string_view text() const { return conversation->turns[static_cast<size_t>(turn)].content; }
 };
-std::vector<AnswerAt> AllAnswers(const std::vector<Conversation>& conversations);
+std::vector<AnswerAt> AllAnswers(const std::vector<TrainingRow>& conversations);
 // Those that end a conversation.
-std::vector<AnswerAt> LastAnswers(const std::vector<Conversation>& conversations);
+std::vector<AnswerAt> LastAnswers(const std::vector<TrainingRow>& conversations);
 
 // Each adds to report->findings and fills its statistics.
-void FindRepeats(const std::vector<Conversation>& conversations, double near, LintReport* report);
+void FindRepeats(const std::vector<TrainingRow>& conversations, double near, LintReport* report);
 void FindRepeatedOpenings(const std::vector<AnswerAt>& answers, double share, LintReport* report);
 void FindLengthOutliers(const std::vector<AnswerAt>& answers, double outlier, LintReport* report);
 
-LintFinding MakeFinding(const Conversation& conversation, int turn, RuleHit hit);
+LintFinding MakeFinding(const TrainingRow& conversation, int turn, RuleHit hit);
 
 }  // namespace lem

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "lek/minhash.h"
-#include "pipelines/data/conversation.h"
+#include "pipelines/data/training_row.h"
 
 namespace lem {
 namespace fs = std::filesystem;
@@ -24,12 +24,12 @@ size_t Root(std::vector<size_t>& parent, size_t i) {
 }
 
 // Rows whose prompts or answers are near each other have one group, named by its first row.
-std::vector<size_t> GroupNear(const std::vector<Conversation>& rows, double near) {
+std::vector<size_t> GroupNear(const std::vector<TrainingRow>& rows, double near) {
   std::vector<size_t> parent(rows.size());
   std::iota(parent.begin(), parent.end(), size_t{0});
   for (const char* role : {"user", "assistant"}) {
     std::vector<Shingles> shingles;
-    for (const Conversation& row : rows) shingles.push_back(WordShingles(row.TextOf(role)));
+    for (const TrainingRow& row : rows) shingles.push_back(WordShingles(row.TextOf(role)));
     for (const NearPair& pair : FindNearPairs(shingles, near)) {
       const size_t a = Root(parent, pair.a), b = Root(parent, pair.b);
       parent[std::max(a, b)] = std::min(a, b);
@@ -83,8 +83,8 @@ std::vector<bool> ChooseValid(const std::vector<size_t>& groups, int64_t wanted,
 }
 
 SplitResult Split(const SplitOptions& options) {
-  const std::vector<Conversation> rows = ReadConversations(options.file);
-  for (const Conversation& row : rows) {
+  const std::vector<TrainingRow> rows = ReadTrainingRows(options.file);
+  for (const TrainingRow& row : rows) {
     if (!row.problem.empty()) {
       Fail(row.file, ":", row.line, ": ", row.problem, "; run `lem data lint` on the file first");
     }

@@ -14,7 +14,7 @@ struct Rendering {
   ChatTemplate chat_template;
 };
 
-Json ToMessages(const Conversation& conversation) {
+Json ToMessages(const TrainingRow& conversation) {
   Json messages = Json::MakeArray();
   for (const Turn& turn : conversation.turns) {
     Json message = Json::MakeObject();
@@ -42,7 +42,7 @@ TokenCounter MakeTokenCounter(const std::string& model, const std::string& chat_
   }
   const auto rendering = std::make_shared<Rendering>(
       Rendering{std::move(tokenizer), ChatTemplate::Parse(choice.source, choice.origin)});
-  return [rendering](const Conversation& conversation) {
+  return [rendering](const TrainingRow& conversation) {
     ChatTemplate::Options options;
     options.bos_token = rendering->tokenizer.bos_text();
     options.eos_token = rendering->tokenizer.eos_text();

@@ -16,7 +16,7 @@ struct Turn {
   std::string role, content;
 };
 
-struct Conversation {
+struct TrainingRow {
   std::string file, id;  // id: the row's own, else empty
   int64_t line = 0;
   std::string raw;  // the line as it stands, without its end
@@ -33,6 +33,6 @@ struct Conversation {
 //
 // A row marks its request by "benign": true|false, "expect": "answer"|"refuse", or the kinds
 // "refusal" and "safe-sounding" of training/.
-std::vector<Conversation> ReadConversations(const std::string& path);
+std::vector<TrainingRow> ReadTrainingRows(const std::string& path);
 
 }  // namespace lem

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-#include "pipelines/data/conversation.h"
+#include "pipelines/data/training_row.h"
 
 #include "base/atomic_file.h"
 #include "base/error.h"
@@ -44,8 +44,8 @@ std::string ReadId(const Json& row) {
   return id->IsString() ? id->string() : id->Dump();
 }
 
-Conversation ReadConversation(const std::string& path, int64_t line, std::string_view text) {
-  Conversation conversation;
+TrainingRow ReadTrainingRow(const std::string& path, int64_t line, std::string_view text) {
+  TrainingRow conversation;
   conversation.file = path;
   conversation.line = line;
   conversation.raw = text;
@@ -66,7 +66,7 @@ Conversation ReadConversation(const std::string& path, int64_t line, std::string
 
 }  // namespace
 
-std::string Conversation::TextOf(std::string_view role) const {
+std::string TrainingRow::TextOf(std::string_view role) const {
   std::string text;
   for (const Turn& turn : turns) {
     if (turn.role != role) continue;
@@ -76,9 +76,9 @@ std::string Conversation::TextOf(std::string_view role) const {
   return text;
 }
 
-std::vector<Conversation> ReadConversations(const std::string& path) {
+std::vector<TrainingRow> ReadTrainingRows(const std::string& path) {
   const std::string text = ReadTextFile(path);
-  std::vector<Conversation> conversations;
+  std::vector<TrainingRow> conversations;
   int64_t line = 0;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
@@ -87,7 +87,7 @@ std::vector<Conversation> ReadConversations(const std::string& path) {
     ++line;
     at = end + 1;
     if (row.find_first_not_of(" \t") == std::string_view::npos) continue;
-    conversations.push_back(ReadConversation(path, line, row));
+    conversations.push_back(ReadTrainingRow(path, line, row));
   }
   if (conversations.empty()) Fail(path, ": expected at least one conversation, the file has none");
   return conversations;
