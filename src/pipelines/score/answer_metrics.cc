@@ -121,7 +121,7 @@ Score RunOn(const Sample& sample, const std::string& metric) {
 }
 
 Score Words(const Sample& sample, const std::string& metric) {
-  return Score::Of(sample, metric, static_cast<double>(SplitWords(sample.response).size()));
+  return Score::Of(sample, metric, static_cast<double>(SplitPythonWords(sample.response).size()));
 }
 
 }  // namespace lem

@@ -4,7 +4,7 @@
 #include <string>
 #include <unordered_set>
 
-#include "pipelines/score/pattern.h"
+#include "pipelines/score/python_pattern.h"
 #include "pipelines/score/python_text.h"
 
 namespace lem {
@@ -16,7 +16,7 @@ constexpr size_t kMaxPeriod = 32, kMinRun = 160;
 // Word sequences as text views: their bytes in the answer, white space included, so that two
 // layouts of the same words differ; loops repeat their layout.
 bool RepeatsWords(std::string_view answer) {
-  const auto words = SplitWords(answer);
+  const auto words = SplitPythonWords(answer);
   if (words.size() < kMinWords) return false;
   std::unordered_set<std::string_view> seen;
   size_t repeated = 0, total = 0;
@@ -58,14 +58,14 @@ std::string PlainQuotes(std::string_view text) {
 }  // namespace
 
 bool IsEmptyAnswer(std::string_view answer) {
-  static const Pattern something(R"([\p{L}\p{N}])");
+  static const PythonPattern something(R"([\p{L}\p{N}])");
   return !something.Found(answer);
 }
 
 bool IsLooping(std::string_view answer) { return RepeatsWords(answer) || RepeatsBytes(answer); }
 
 bool IsRefusal(std::string_view answer) {
-  static const Pattern refusal(
+  static const PythonPattern refusal(
       R"(\b(i|we)( am|'m| are|'re)? (really |very |so )?(sorry|afraid)\b[^.!?]{0,40}\b(but|can't|cannot|unable|not able)\b)"
       R"(|\b(i|we) (just |simply |really )?(can't|cannot|can not|won't|will not|could not|couldn't)( and (won't|will not))? )"
       R"((help|assist|provide|answer|do|give|comply|fulfill|fulfil|support|share|write|create|generate|offer|engage|participate|tell|discuss|recommend|advise|continue|complete)\b)"
@@ -80,13 +80,13 @@ bool IsRefusal(std::string_view answer) {
 }
 
 bool RunsOn(std::string_view answer) {
-  static const Pattern next(
+  static const PythonPattern next(
       R"(\n[[:pyspace:]]*(\*\*|#+ )?(Question|Q|Problem|User|Human|Instruction)( ?\d+)?(\*\*)?[[:pyspace:]]*:)");
   return next.Found(answer);
 }
 
 bool LooksUnfinished(std::string_view answer) {
-  static const Pattern finished(
+  static const PythonPattern finished(
       R"([.!?:;)\]}"'*_`$|>\x{2019}\x{201d}\x{2026}\x{3002}\x{ff01}\x{ff1f}\p{So}]$)");
   const std::string_view text = StripPython(answer);
   return !text.empty() && !finished.Found(text.substr(text.size() > 8 ? text.size() - 8 : 0));

@@ -25,9 +25,9 @@ std::string Lower(std::string_view text) {
 
 // The part of the answer that is answer: behind a closed reasoning block, before the next question
 // that a base model goes on to invent. An open block means that the model never came to answer.
-TextSpan AnswerPart(std::string_view answer) {
+AnswerSpan AnswerPart(std::string_view answer) {
   constexpr std::string_view kOpen = "<think>", kClose = "</think>";
-  TextSpan part = {0, answer.size()};
+  AnswerSpan part = {0, answer.size()};
   if (const size_t close = answer.rfind(kClose); close != kNone) part.begin = close + kClose.size();
   if (const size_t open = answer.find(kOpen, part.begin); open != kNone) part.end = open;
   for (const std::string_view next : {"\nQuestion:", "\nQ:"}) {
@@ -210,7 +210,7 @@ Extraction ExtractFinal(std::string_view answer, std::string_view gold) {
                              {"stated", Statements},
                              {"bold", Bold},
                              {"last", AllNumbers}};
-  const TextSpan part = AnswerPart(answer);
+  const AnswerSpan part = AnswerPart(answer);
   if (part.end <= part.begin) return {};
   const PlainText plain = PlainText::Of(answer, part.begin, part.end);
   for (const Rule& rule : kRules) {
@@ -225,7 +225,7 @@ Extraction ExtractFinal(std::string_view answer, std::string_view gold) {
 }
 
 std::vector<Extraction> NumbersIn(std::string_view answer, size_t limit) {
-  const TextSpan part = AnswerPart(answer);
+  const AnswerSpan part = AnswerPart(answer);
   std::vector<Extraction> numbers;
   if (part.end <= part.begin) return numbers;
   const PlainText plain = PlainText::Of(answer, part.begin, part.end);

@@ -22,7 +22,7 @@ std::string Without(std::string_view text, char unwanted) {
 template <class Belongs>
 size_t RunEnd(std::string_view text, size_t at, Belongs belongs) {
   while (at < text.size()) {
-    const CodePoint c = DecodeAt(text, at);
+    const Character c = DecodeAt(text, at);
     if (!belongs(c.value)) break;
     at += c.size;
   }
@@ -36,7 +36,7 @@ bool IsAsciiNumber(char32_t c) { return (c >= '0' && c <= '9') || c == '.' || c 
 bool IsFlexibleNumber(char32_t c) { return IsAsciiNumber(c) || c == '$'; }
 
 // First `####\s*([\d,.-]+)`.
-bool FindLemMarker(std::string_view text, TextSpan& span) {
+bool FindLemMarker(std::string_view text, AnswerSpan& span) {
   for (size_t at = 0; (at = text.find(kMarker, at)) != std::string_view::npos; ++at) {
     const size_t begin = RunEnd(text, at + kMarker.size(), IsPythonSpace);
     const size_t end = RunEnd(text, begin, IsLemNumber);
@@ -59,7 +59,7 @@ size_t LemNumberEnd(std::string_view text, size_t at) {
 }
 
 // Last of the non-overlapping `(?:^|[\s=])(-?[\d,]+(?:\.\d+)?)`.
-bool FindLemLast(std::string_view text, TextSpan& span) {
+bool FindLemLast(std::string_view text, AnswerSpan& span) {
   bool found = false;
   size_t at = 0;
   const auto take = [&](size_t begin) {
@@ -72,7 +72,7 @@ bool FindLemLast(std::string_view text, TextSpan& span) {
   };
   take(0);  // `^`, before the alternative that needs a character
   while (at < text.size()) {
-    const CodePoint c = DecodeAt(text, at);
+    const Character c = DecodeAt(text, at);
     const bool opens = c.value == '=' || IsPythonSpace(c.value);
     if (!opens || !take(at + c.size)) at += c.size;
   }
@@ -107,7 +107,7 @@ void CompareAsLmEval(std::string_view gold, Extraction& extraction) {
   extraction.correct = LmEvalPlain(text) == LmEvalPlain(gold);
 }
 
-Extraction Found(std::string_view answer, TextSpan span, const char* rule) {
+Extraction Found(std::string_view answer, AnswerSpan span, const char* rule) {
   Extraction extraction;
   extraction.found = true;
   extraction.span = span;
@@ -117,19 +117,19 @@ Extraction Found(std::string_view answer, TextSpan span, const char* rule) {
 }
 
 // The match of `(-?[$0-9.,]{2,})|(-?[0-9]+)` at `at`, or an empty span.
-TextSpan FlexibleAt(std::string_view text, size_t at) {
+AnswerSpan FlexibleAt(std::string_view text, size_t at) {
   const size_t begin = at + (text[at] == '-' ? 1 : 0);
   const size_t end = RunEnd(text, begin, IsFlexibleNumber);
   if (end - begin >= 2) return {at, end};
   const bool digit = end > begin && text[begin] >= '0' && text[begin] <= '9';
-  return digit ? TextSpan{at, end} : TextSpan{at, at};
+  return digit ? AnswerSpan{at, end} : AnswerSpan{at, at};
 }
 
 }  // namespace
 
 Extraction ExtractLem(std::string_view answer, std::string_view gold) {
   if (answer.empty() || answer.starts_with("ERROR")) return {};
-  TextSpan span;
+  AnswerSpan span;
   Extraction extraction;
   if (FindLemMarker(answer, span))
     extraction = Found(answer, span, "marker");
@@ -158,9 +158,9 @@ Extraction ExtractStrict(std::string_view answer, std::string_view gold) {
 
 Extraction ExtractFlexible(std::string_view answer, std::string_view gold) {
   Extraction extraction;
-  TextSpan last;
+  AnswerSpan last;
   for (size_t at = 0; at < answer.size();) {
-    const TextSpan span = FlexibleAt(answer, at);
+    const AnswerSpan span = FlexibleAt(answer, at);
     if (span.end > span.begin) last = span;
     at = span.end > span.begin ? span.end : at + 1;
   }

@@ -9,14 +9,14 @@
 #include <string_view>
 #include <vector>
 
-#include "pipelines/score/pattern.h"
+#include "pipelines/score/python_pattern.h"
 
 namespace lem {
 
 struct Extraction {
   bool found = false;
   std::string text;      // as that extractor gives it
-  TextSpan span;         // where it stands in the answer, in bytes; meaningful when found
+  AnswerSpan span;       // where it stands in the answer, in bytes; meaningful when found
   std::string rule;      // which of the extractor's rules hit
   bool correct = false;  // by that extractor's own comparison
 };

@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "pipelines/score/lek.h"
-#include "pipelines/score/pattern.h"
+#include "pipelines/score/python_pattern.h"
 #include "pipelines/score/python_text.h"
 
 namespace lem {
 namespace {
 
-using Patterns = std::vector<Pattern>;
+using Patterns = std::vector<PythonPattern>;
 
 Patterns Compile(std::initializer_list<const char*> sources) {
   Patterns patterns;
@@ -21,13 +21,13 @@ Patterns Compile(std::initializer_list<const char*> sources) {
 
 int64_t CountAll(const Patterns& patterns, std::string_view text) {
   int64_t count = 0;
-  for (const Pattern& pattern : patterns) count += pattern.Count(text);
+  for (const PythonPattern& pattern : patterns) count += pattern.Count(text);
   return count;
 }
 
 bool FoundAny(const Patterns& patterns, std::string_view text) {
   return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const Pattern& pattern) { return pattern.Found(text); });
+                     [&](const PythonPattern& pattern) { return pattern.Found(text); });
 }
 
 bool Contains(std::string_view text, std::string_view part) {
@@ -65,12 +65,12 @@ int64_t FirstPerson(std::string_view text) {
 }
 
 bool LooksLikeVerse(std::string_view text) {
-  static const Pattern three_lines(R"(\n.*\n.*\n)");
+  static const PythonPattern three_lines(R"(\n.*\n.*\n)");
   const auto lines = SplitAt(text, '\n');
   if (lines.size() <= 6 || !three_lines.Found(text)) return false;
   size_t full = 0, short_ones = 0;
   for (const std::string_view line : lines) {
-    const size_t length = CountCodePoints(StripPython(line));
+    const size_t length = CountCharacters(StripPython(line));
     full += length > 0;
     short_ones += length > 0 && length < 60;
   }
@@ -78,8 +78,8 @@ bool LooksLikeVerse(std::string_view text) {
 }
 
 int64_t Creative(std::string_view text, const std::string& lower) {
-  static const Pattern opening(R"(^(The |A |In the |Once |It was |She |He |They ))");
-  static const Pattern images(
+  static const PythonPattern opening(R"(^(The |A |In the |Once |It was |She |He |They ))");
+  static const PythonPattern images(
       R"(\b(like a|as if|as though|akin to|echoes of|whisper|shadow|light|darkness|silence|breath)\b)");
   int64_t score = LooksLikeVerse(text) ? 2 : 0;
   score += opening.Found(StripPython(text)) ? 1 : 0;
@@ -108,7 +108,7 @@ int64_t Depth(std::string_view text, const std::string& lower) {
   int64_t tech = 0;
   for (const std::string_view word : kTech) tech += CountSubstring(lower, word);
   score += std::min<int64_t>(3, tech);
-  const size_t words = SplitWords(text).size();
+  const size_t words = SplitPythonWords(text).size();
   return score + (words > 200 ? 1 : 0) + (words > 400 ? 1 : 0);
 }
 
@@ -137,7 +137,7 @@ int64_t Emotional(const std::string& lower) {
 }
 
 int64_t Broken(std::string_view text) {
-  return CountCodePoints(StripPython(text)) < 10 || text.starts_with("ERROR") ||
+  return CountCharacters(StripPython(text)) < 10 || text.starts_with("ERROR") ||
          Contains(text, "<pad>") || Contains(text, "<unused");
 }
 

@@ -17,7 +17,7 @@
 
 #include "pipelines/score/answer_quality.h"
 #include "pipelines/score/lek.h"
-#include "pipelines/score/pattern.h"
+#include "pipelines/score/python_pattern.h"
 #include "pipelines/score/python_text.h"
 
 namespace lem {
@@ -67,18 +67,18 @@ constexpr Kind kKindTable[LekV3::kKinds] = {
      R"(|to help me|could you tell me|feel free to)\b)"},
 };
 
-const std::vector<Pattern>& Patterns() {
-  static const std::vector<Pattern> patterns = [] {
-    std::vector<Pattern> list;
+const std::vector<PythonPattern>& Patterns() {
+  static const std::vector<PythonPattern> patterns = [] {
+    std::vector<PythonPattern> list;
     for (const Kind& kind : kKindTable) list.emplace_back(kind.pattern);
     return list;
   }();
   return patterns;
 }
 
-int64_t DistinctMatches(const Pattern& pattern, std::string_view window) {
+int64_t DistinctMatches(const PythonPattern& pattern, std::string_view window) {
   std::set<std::string_view> distinct;
-  for (const TextSpan& span : pattern.FindAll(window)) {
+  for (const AnswerSpan& span : pattern.FindAll(window)) {
     distinct.insert(window.substr(span.begin, span.end - span.begin));
   }
   return static_cast<int64_t>(distinct.size());
@@ -90,7 +90,7 @@ LekV3 ScoreLekV3(std::string_view text) {
   LekV3 v;
   v.broken = IsEmptyAnswer(text) || IsLooping(text);
   const std::string lower = LowerForAscii(text);
-  const auto words = SplitWords(lower);
+  const auto words = SplitPythonWords(lower);
   v.words = static_cast<int64_t>(words.size());
   for (size_t begin = 0; begin < words.size(); begin += kWindow) {
     const std::string_view last = words[std::min(words.size(), begin + kWindow) - 1];

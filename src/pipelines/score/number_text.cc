@@ -185,7 +185,7 @@ PlainText PlainText::Of(std::string_view original, size_t begin, size_t end) {
     plain.origin.insert(plain.origin.end(), bytes.size(), from);
   };
   for (size_t at = begin; at < end;) {
-    const CodePoint c = DecodeAt(original, at);
+    const Character c = DecodeAt(original, at);
     const int ascii = AsAscii(c.value);
     if (ascii > 0) {
       const char byte = static_cast<char>(ascii);

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pipelines/score/pattern.h"
+#include "pipelines/score/python_pattern.h"
 
 namespace lem {
 
@@ -18,11 +18,11 @@ struct PlainText {
   std::vector<size_t> origin;  // of each byte of `text`; one more for its end
 
   static PlainText Of(std::string_view original, size_t begin, size_t end);
-  TextSpan Original(TextSpan span) const { return {origin[span.begin], origin[span.end]}; }
+  AnswerSpan Original(AnswerSpan span) const { return {origin[span.begin], origin[span.end]}; }
 };
 
 struct NumberText {
-  TextSpan span;      // in the plain text, sign and currency included
+  AnswerSpan span;    // in the plain text, sign and currency included
   std::string value;  // canonical: -?digits[.digits][/digits]
   bool integer = false;
 };

@@ -29,7 +29,7 @@ char32_t Bits(std::string_view text, size_t at) {
 std::string AsciiDigits(std::string_view text) {
   std::string out;
   for (size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeAt(text, at);
+    const Character c = DecodeAt(text, at);
     const int digit = DecimalValue(c.value);
     if (digit >= 0)
       out.push_back(static_cast<char>('0' + digit));
@@ -52,7 +52,7 @@ bool DropUnderscores(std::string& text) {
 
 }  // namespace
 
-CodePoint DecodeAt(std::string_view text, size_t at) {
+Character DecodeAt(std::string_view text, size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
   if (lead < 0x80) return {lead, 1};
   if (lead >= 0xC2 && lead < 0xE0 && Continues(text, at + 1)) {
@@ -100,7 +100,7 @@ int DecimalValue(char32_t c) {
   return c - zero < 10 ? static_cast<int>(c - zero) : -1;
 }
 
-size_t CountCodePoints(std::string_view text) {
+size_t CountCharacters(std::string_view text) {
   size_t count = 0;
   for (size_t at = 0; at < text.size(); at += DecodeAt(text, at).size) ++count;
   return count;
@@ -110,7 +110,7 @@ std::string_view StripPython(std::string_view text) {
   size_t begin = 0, end = 0;
   bool seen = false;
   for (size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeAt(text, at);
+    const Character c = DecodeAt(text, at);
     if (!IsPythonSpace(c.value)) {
       if (!seen) begin = at;
       seen = true;
@@ -121,11 +121,11 @@ std::string_view StripPython(std::string_view text) {
   return seen ? text.substr(begin, end - begin) : std::string_view();
 }
 
-std::vector<std::string_view> SplitWords(std::string_view text) {
+std::vector<std::string_view> SplitPythonWords(std::string_view text) {
   std::vector<std::string_view> words;
   size_t begin = 0;
   for (size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeAt(text, at);
+    const Character c = DecodeAt(text, at);
     if (IsPythonSpace(c.value)) {
       if (at > begin) words.push_back(text.substr(begin, at - begin));
       begin = at + c.size;
@@ -150,7 +150,7 @@ std::string LowerForAscii(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeAt(text, at);
+    const Character c = DecodeAt(text, at);
     if (c.value >= 'A' && c.value <= 'Z')
       out.push_back(static_cast<char>(c.value + 32));
     else if (c.value == 0x212A)

@@ -13,19 +13,19 @@ namespace lem {
 
 // The code point at `at` and its length in bytes. A byte that begins no well-formed UTF-8 sequence
 // is a code point of its own, U+FFFD. at < text.size().
-struct CodePoint {
+struct Character {
   char32_t value = 0;
   size_t size = 1;
 };
-CodePoint DecodeAt(std::string_view text, size_t at);
+Character DecodeAt(std::string_view text, size_t at);
 void AppendUtf8(char32_t value, std::string& out);
 
 bool IsPythonSpace(char32_t c);  // str.isspace(), and \s of re
 int DecimalValue(char32_t c);    // 0..9 for category Nd (\d of re), else -1
 
-size_t CountCodePoints(std::string_view text);
+size_t CountCharacters(std::string_view text);
 std::string_view StripPython(std::string_view text);                      // str.strip()
-std::vector<std::string_view> SplitWords(std::string_view text);          // str.split()
+std::vector<std::string_view> SplitPythonWords(std::string_view text);    // str.split()
 std::vector<std::string_view> SplitAt(std::string_view text, char mark);  // str.split(mark)
 
 // str.lower() as far as ASCII patterns can tell: ASCII letters, and the two letters beyond ASCII

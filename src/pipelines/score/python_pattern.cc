@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "pipelines/score/pattern.h"
+#include "pipelines/score/python_pattern.h"
 
 #include <pcre2.h>
 
@@ -36,18 +36,19 @@ std::string Message(int code) {
 
 // Python ignores case for U+0130 and U+0131 as if they were i; PCRE2 does not.
 std::string DottedAsPlain(std::string_view text) {
-  std::string out(text);
-  for (const char* letter : {"\xC4\xB0", "\xC4\xB1"}) {
-    for (size_t at = 0; (at = out.find(letter, at)) != std::string::npos; ++at) {
-      out.replace(at, 2, "i");
-    }
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dotted = text[i] == '\xC4' && i + 1 < text.size() &&
+                        (text[i + 1] == '\xB0' || text[i + 1] == '\xB1');
+    out.push_back(dotted ? 'i' : text[i]);
+    i += dotted ? 1 : 0;
   }
   return out;
 }
 
 }  // namespace
 
-struct Pattern::Code {
+struct PythonPattern::Code {
   std::string source;
   bool ignores_case = false;
   pcre2_code* code = nullptr;
@@ -61,7 +62,8 @@ struct Pattern::Code {
   }
 };
 
-Pattern::Pattern(std::string_view source, Case letters) : code_(std::make_unique<Code>()) {
+PythonPattern::PythonPattern(std::string_view source, Case letters)
+    : code_(std::make_unique<Code>()) {
   code_->source = WithSpaces(source);
   code_->ignores_case = letters == Case::kIgnored;
   const uint32_t options =
@@ -83,12 +85,12 @@ Pattern::Pattern(std::string_view source, Case letters) : code_(std::make_unique
   code_->data = pcre2_match_data_create_from_pattern(code_->code, nullptr);
 }
 
-Pattern::~Pattern() = default;
-Pattern::Pattern(Pattern&&) noexcept = default;
-Pattern& Pattern::operator=(Pattern&&) noexcept = default;
+PythonPattern::~PythonPattern() = default;
+PythonPattern::PythonPattern(PythonPattern&&) noexcept = default;
+PythonPattern& PythonPattern::operator=(PythonPattern&&) noexcept = default;
 
-std::vector<TextSpan> Pattern::FindAll(std::string_view text, size_t limit) const {
-  std::vector<TextSpan> spans;
+std::vector<AnswerSpan> PythonPattern::FindAll(std::string_view text, size_t limit) const {
+  std::vector<AnswerSpan> spans;
   const std::string plain = code_->ignores_case ? DottedAsPlain(text) : std::string();
   // Replacing changes offsets, so spans of such a text are of the replaced one; only counts of
   // case-ignoring patterns are used.
@@ -108,10 +110,10 @@ std::vector<TextSpan> Pattern::FindAll(std::string_view text, size_t limit) cons
   return spans;
 }
 
-int64_t Pattern::Count(std::string_view text) const {
+int64_t PythonPattern::Count(std::string_view text) const {
   return static_cast<int64_t>(FindAll(text).size());
 }
 
-bool Pattern::Found(std::string_view text) const { return !FindAll(text, 1).empty(); }
+bool PythonPattern::Found(std::string_view text) const { return !FindAll(text, 1).empty(); }
 
 }  // namespace lem

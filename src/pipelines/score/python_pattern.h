@@ -10,24 +10,24 @@
 
 namespace lem {
 
-struct TextSpan {
+struct AnswerSpan {
   size_t begin = 0, end = 0;  // bytes
 };
 
-class Pattern {
+class PythonPattern {
  public:
   enum class Case : uint8_t { kSensitive, kIgnored };
   // Write [[:pyspace:]] for \s: PCRE2's differs from Python's. Throws Error on a malformed pattern.
-  explicit Pattern(std::string_view source, Case letters = Case::kSensitive);
-  ~Pattern();
-  Pattern(Pattern&&) noexcept;
-  Pattern& operator=(Pattern&&) noexcept;
+  explicit PythonPattern(std::string_view source, Case letters = Case::kSensitive);
+  ~PythonPattern();
+  PythonPattern(PythonPattern&&) noexcept;
+  PythonPattern& operator=(PythonPattern&&) noexcept;
 
   // Non-overlapping matches from the left, as re.findall counts them; with `limit` it stops early.
   // Throws Error when the match limit is reached.
   int64_t Count(std::string_view text) const;
   bool Found(std::string_view text) const;  // re.search
-  std::vector<TextSpan> FindAll(std::string_view text, size_t limit = SIZE_MAX) const;
+  std::vector<AnswerSpan> FindAll(std::string_view text, size_t limit = SIZE_MAX) const;
 
  private:
   struct Code;
