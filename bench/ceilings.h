@@ -23,9 +23,9 @@ inline double BandwidthCeiling() {
 }
 
 // One thread: the thread's own time, which other programs on the machine do not disturb.
-inline benchmark::internal::Benchmark* Timed(benchmark::internal::Benchmark* b) {
+inline void Timed(benchmark::internal::Benchmark* b) {
   if (Threads() > 1) b->UseRealTime();
-  return b->Unit(benchmark::kMicrosecond);
+  b->Unit(benchmark::kMicrosecond);
 }
 
 // Rate in units of 1e9 per second and as a share of a ceiling in the same unit (per second).

@@ -16,8 +16,13 @@ using testing::TestMat;
 
 void Shapes(benchmark::internal::Benchmark* b) {
   for (const int rows : {1, 16, 64, 256, 512})
-    for (const auto& [in, out] : {std::pair{576, 576}, {576, 1536}, {1536, 576}, {576, 192},
-                                  {640, 2048}, {2048, 640}, {640, 1024}})
+    for (const auto& [in, out] : {std::pair{576, 576},
+                                  {576, 1536},
+                                  {1536, 576},
+                                  {576, 192},
+                                  {640, 2048},
+                                  {2048, 640},
+                                  {640, 1024}})
       b->Args({rows, in, out});
   bench::Timed(b);
 }
@@ -30,7 +35,8 @@ void Ours(benchmark::State& state, Precision precision, WeightOptions::Form form
   const TestMat x(rows, in, 3, 1, 0, 0);
   TestBFloat16 x16(x);
   TestMat y(rows, out, 0, 1, 0, 0);
-  const ConstOperand input = precision == Precision::kBFloat16 ? ConstOperand(x16) : ConstOperand(x);
+  const ConstOperand input =
+      precision == Precision::kBFloat16 ? ConstOperand(x16) : ConstOperand(x);
   for (auto _ : state) CpuBackend().MatMul(input, *w, y);
   Report(state, "GFLOP/s", 2.0 * rows * in * out, bench::GemmCeiling());
 }
@@ -62,8 +68,7 @@ void OneDnn(benchmark::State& state) {
   std::fill_n(static_cast<char*>(bm.get_data_handle()), desc.weights_desc().get_size(), 0);
   const dnnl::matmul product(desc);
   for (auto _ : state) {
-    product.execute(stream,
-                    {{DNNL_ARG_SRC, am}, {DNNL_ARG_WEIGHTS, bm}, {DNNL_ARG_DST, cm}});
+    product.execute(stream, {{DNNL_ARG_SRC, am}, {DNNL_ARG_WEIGHTS, bm}, {DNNL_ARG_DST, cm}});
     stream.wait();
   }
   Report(state, "GFLOP/s", 2.0 * rows * in * out, bench::GemmCeiling());

@@ -55,7 +55,10 @@ void Register(GgmlType type) {
   const bool super = InfoOf(type).block_elements == 256;
   const int64_t out = super ? 16384 : 49152, in = super ? 2048 : 576;
   const auto add = [&](const std::string& what, auto work) {
-    return bench::Timed(benchmark::RegisterBenchmark((what + "/" + name).c_str(), work));
+    benchmark::internal::Benchmark* b =
+        benchmark::RegisterBenchmark((what + "/" + name).c_str(), work);
+    bench::Timed(b);
+    return b;
   };
   add("FewRows", [=](benchmark::State& s) { FewRows(s, type, out, in); })->Arg(1)->Arg(4)->Arg(16);
   add("ManyRows", [=](benchmark::State& s) { ManyRows(s, type); })->Arg(64)->Arg(256)->Arg(512);
@@ -67,9 +70,9 @@ void Register(GgmlType type) {
 }  // namespace lem
 
 int main(int argc, char** argv) {
-  for (const lem::GgmlType type : {lem::GgmlType::kQ4_1, lem::GgmlType::kQ5_0, lem::GgmlType::kQ8_0,
-                                   lem::GgmlType::kQ4_K, lem::GgmlType::kQ6_K, lem::GgmlType::kQ4_0,
-                                   lem::GgmlType::kQ3_K, lem::GgmlType::kQ2_K})
+  for (const lem::GgmlType type :
+       {lem::GgmlType::kQ4_1, lem::GgmlType::kQ5_0, lem::GgmlType::kQ8_0, lem::GgmlType::kQ4_K,
+        lem::GgmlType::kQ6_K, lem::GgmlType::kQ4_0, lem::GgmlType::kQ3_K, lem::GgmlType::kQ2_K})
     lem::Register(type);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();

@@ -16,6 +16,26 @@ static void PackRow(const void* row, bool bf16, int64_t dim, int64_t width, floa
   }
 }
 
+LEM_INLINE const void* RowAt(const void* base, bool bf16, int64_t stride, int64_t row) {
+  return static_cast<const char*>(base) + row * stride * (bf16 ? 2 : 4);
+}
+
+// p.count rows into as many lanes of a (k, p.width) panel; its other lanes stay.
+static void PackRun(const PackCall& p) {
+#if defined(__AVX512F__)
+  for (int64_t i = 0; i < p.count; i += 16) {
+    PackCall part = p;
+    part.source = RowAt(p.source, p.bf16, p.stride, i);
+    part.count = p.count - i < 16 ? p.count - i : 16;
+    part.out = p.out + i;
+    PackLanes<FloatUnits>(part, 0, part.count);
+  }
+#else
+  for (int64_t i = 0; i < p.count; ++i)
+    PackRow(RowAt(p.source, p.bf16, p.stride, i), p.bf16, p.k, p.width, p.out + i);
+#endif
+}
+
 static void CopyRow(const void* row, bool bf16, int64_t dim, int64_t padded, float* out) {
   if (bf16) {
     FromBFloat16Row(static_cast<const uint16_t*>(row), dim, out);
@@ -31,26 +51,32 @@ LEM_INLINE void Fill(float* p, int64_t n, float value) {
   for (int64_t i = 0; i < n; ++i) p[i] = value;
 }
 
-LEM_INLINE const void* RowAt(const void* base, bool bf16, int64_t stride, int64_t row) {
-  return static_cast<const char*>(base) + row * stride * (bf16 ? 2 : 4);
-}
-
 // Keys transposed into two panels (dim, 32) and values as rows, for positions [block, block + 64).
-// Positions outside [begin, end) become zeros; they are masked later.
+// Positions outside [begin, end) become zeros; they are masked later. Runs of rows that lie one
+// after the other in their ring are transposed together.
 static void LoadKeys(const AttentionTask& t, int64_t block, float* kt, float* vt) {
   const int64_t dim = PaddedDim(t.head_dim);
-  for (int64_t j = 0; j < kKeyBlock; ++j) {
+  for (int64_t j = 0; j < kKeyBlock;) {
     const int64_t p = block + j;
     float *k_out = kt + j / 32 * 32 * dim + j % 32, *v_out = vt + j * dim;
     if (p < t.begin || p >= t.end) {
       for (int64_t d = 0; d < t.head_dim; ++d) k_out[d * 32] = 0;
       Fill(v_out, dim, 0);
+      ++j;
       continue;
     }
     const KeyRing& ring = t.rings[p >= t.split];
     const int64_t row = (p - ring.first) % ring.capacity;
-    PackRow(RowAt(ring.k, ring.k_bf16, ring.k_stride, row), ring.k_bf16, t.head_dim, 32, k_out);
-    CopyRow(RowAt(ring.v, ring.v_bf16, ring.v_stride, row), ring.v_bf16, t.head_dim, dim, v_out);
+    int64_t run = 32 - j % 32;  // within one panel, one ring, before its end
+    if (run > t.end - p) run = t.end - p;
+    if (run > ring.capacity - row) run = ring.capacity - row;
+    if (p < t.split && run > t.split - p) run = t.split - p;
+    PackRun({RowAt(ring.k, ring.k_bf16, ring.k_stride, row), ring.k_bf16, false, ring.k_stride, run,
+             32, t.head_dim, k_out});
+    for (int64_t i = 0; i < run; ++i)
+      CopyRow(RowAt(ring.v, ring.v_bf16, ring.v_stride, row + i), ring.v_bf16, t.head_dim, dim,
+              v_out + i * dim);
+    j += run;
   }
 }
 
@@ -84,8 +110,8 @@ LEM_INLINE BlockRange RangeOf(int64_t position, int64_t window, int64_t block) {
   return {low, high};
 }
 
-// s becomes exp(z - m), its column in pt likewise; returns m and the sum.
-static MaxAndSum SoftmaxBlock(const AttentionTask& t, BlockRange range, float* s, float* pt) {
+// s becomes exp(z - m); returns m and the sum.
+static MaxAndSum SoftmaxBlock(const AttentionTask& t, BlockRange range, float* s) {
   F16x z[4], top = Set(-__builtin_inff()), sum = Set(0);
   for (int c = 0; c < 4; ++c) {
     z[c] = Visible(Capped(Load(s + c * 16), t.scale, t.softcap), c * 16, range.low, range.high);
@@ -97,7 +123,6 @@ static MaxAndSum SoftmaxBlock(const AttentionTask& t, BlockRange range, float* s
     sum = sum + p;
     Store(s + c * 16, p);
   }
-  for (int64_t j = 0; j < kKeyBlock; ++j) pt[j * t.n] = s[j];
   return {max, SumLanes(sum)};
 }
 
@@ -134,11 +159,12 @@ static void AttentionRows(const AttentionTask& t) {
       const BlockRange range = RangeOf(t.position[i], t.window, block);
       any[i] = range.low <= range.high;
       if (any[i]) {
-        sums[i] = SoftmaxBlock(t, range, s + i * kKeyBlock, pt + i);
+        sums[i] = SoftmaxBlock(t, range, s + i * kKeyBlock);
       } else {
-        for (int64_t j = 0; j < kKeyBlock; ++j) pt[j * n + i] = 0;
+        Fill(s + i * kKeyBlock, kKeyBlock, 0);
       }
     }
+    PackExact({s, false, false, kKeyBlock, n, n, kKeyBlock, pt});
     Multiply<FloatUnit>({pt, n, vt, dim, kKeyBlock, n, dim, block_o, dim, 1.0f, false});
     for (int64_t i = 0; i < n; ++i)
       if (any[i]) MergeBlock(sums[i], block_o + i * dim, dim, m + i, l + i, o + i * dim);
@@ -180,24 +206,23 @@ static void BackwardScores(const AttentionBackwardTask& t, const BackwardTile& w
       Store(s + c * 16, p);
       Store(ds + c * 16, grad);
     }
-    for (int64_t j = 0; j < kKeyBlock; ++j) w.dst[j * n + i] = ds[j];
   }
 }
 
 static void BackwardBlock(const AttentionBackwardTask& t, const BackwardTile& w, int64_t h,
                           const float* big_d, int64_t row, int64_t n, int64_t block) {
   const int64_t dim = PaddedDim(t.head_dim), hd = t.head_dim;
+  const float *q = t.q + row * t.q_stride + h * hd, *d_o = t.d_o + row * t.d_o_stride + h * hd;
+  PackExact({q, false, false, t.q_stride, n, n, hd, w.qa});
+  PackExact({d_o, false, false, t.d_o_stride, n, n, hd, w.da});
   for (int64_t i = 0; i < n; ++i) {
-    const float* q = t.q + (row + i) * t.q_stride + h * hd;
-    const float* d_o = t.d_o + (row + i) * t.d_o_stride + h * hd;
-    PackRow(q, false, hd, n, w.qa + i);
-    PackRow(d_o, false, hd, n, w.da + i);
-    CopyRow(q, false, hd, dim, w.qt + i * dim);
-    CopyRow(d_o, false, hd, dim, w.dt + i * dim);
+    CopyRow(q + i * t.q_stride, false, hd, dim, w.qt + i * dim);
+    CopyRow(d_o + i * t.d_o_stride, false, hd, dim, w.dt + i * dim);
   }
   Scores(w.qa, n, w.kt, hd, dim, w.s);
   Scores(w.da, n, w.vtt, hd, dim, w.ds);
   BackwardScores(t, w, t.lse + h, big_d + h * t.tokens, row, n, block);
+  PackExact({w.ds, false, false, kKeyBlock, n, n, kKeyBlock, w.dst});
   float* dq = t.dq + row * t.dq_stride + h * hd;
   Multiply<FloatUnit>({w.s, kKeyBlock, w.dt, dim, n, kKeyBlock, dim, w.dv, dim, 1.0f, true});
   Multiply<FloatUnit>({w.ds, kKeyBlock, w.qt, dim, n, kKeyBlock, dim, w.dk, dim, 1.0f, true});
@@ -222,12 +247,13 @@ static void AttentionBackwardRows(const AttentionBackwardTask& t) {
   for (int64_t block = 0; block < t.tokens; block += kKeyBlock) {
     const int64_t keys = t.tokens - block < kKeyBlock ? t.tokens - block : kKeyBlock;
     Fill(kt, 5 * kKeyBlock * dim, 0);
-    for (int64_t j = 0; j < keys; ++j) {
-      const float *k = t.k + (block + j) * t.k_stride, *v = t.v + (block + j) * t.v_stride;
-      PackRow(k, false, hd, 32, kt + j / 32 * 32 * dim + j % 32);
-      PackRow(v, false, hd, 32, vtt + j / 32 * 32 * dim + j % 32);
-      CopyRow(k, false, hd, dim, krows + j * dim);
+    const float *k = t.k + block * t.k_stride, *v = t.v + block * t.v_stride;
+    for (int64_t j = 0; j < keys; j += 32) {
+      const int64_t count = keys - j < 32 ? keys - j : 32;
+      PackExact({k + j * t.k_stride, false, false, t.k_stride, count, 32, hd, kt + j * dim});
+      PackExact({v + j * t.v_stride, false, false, t.v_stride, count, 32, hd, vtt + j * dim});
     }
+    for (int64_t j = 0; j < keys; ++j) CopyRow(k + j * t.k_stride, false, hd, dim, krows + j * dim);
     const int64_t last = t.window > 0 && block + kKeyBlock - 1 + t.window < t.tokens
                              ? block + kKeyBlock - 1 + t.window
                              : t.tokens;

@@ -68,6 +68,16 @@ struct QuantScales {
 // How d * value + m is rounded: not at all, or each step as the file's type.
 enum class QuantRounding : uint8_t { kNone, kBF16, kF16 };
 
+// One or two panels' codes against few rows; grouped.tile.cols counts both. Panel p's codes lie p *
+// code_stride bytes on, its scales p * scale_stride floats.
+struct CodesCall {
+  GroupedCall grouped;
+  QuantCodes rule;
+  const uint8_t* codes;
+  int64_t panels, code_stride, scale_stride;
+};
+inline constexpr int64_t kFewRows = 4;
+
 struct Products {
   int step;  // k per step: 1, or 2 for pairs
   void (*pack)(const PackCall&);
@@ -81,7 +91,7 @@ struct Products {
   // d, m: (groups, 32); m may be null
   void (*expand_scales)(const QuantScales&, float* d, float* m);
   // multiply_grouped straight from codes, the same bits, for at most kFewRows rows; may be null
-  void (*multiply_codes)(const GroupedCall&, const QuantCodes&, const uint8_t* codes);
+  void (*multiply_codes)(const CodesCall&);
   // The exact values of one block as (32 k, 32 rows); else like expand_gradient.
   void (*expand_values)(const QuantCodes&, QuantRounding, const uint8_t* codes, const float* d,
                         const float* m, int64_t groups, float* out);
@@ -90,7 +100,6 @@ struct Products {
   void (*expand_gradient)(const QuantCodes&, QuantRounding, const uint8_t* codes, const float* d,
                           const float* m, int64_t groups, float* out);
 };
-inline constexpr int64_t kFewRows = 4;
 
 // --- attention (attention.inl)
 

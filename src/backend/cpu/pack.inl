@@ -102,11 +102,11 @@ struct FloatUnits {
   }
 };
 
-// Columns [first, first + 16) of the packed width.
+// Columns [first, first + 16) of the packed width, of which the first `written` are stored.
 template <class Units>
-static void PackLanes(const PackCall& p, int64_t first) {
+static void PackLanes(const PackCall& p, int64_t first, int64_t written) {
   const int64_t steps = (p.k + Units::kStep - 1) / Units::kStep, count = p.count - first;
-  const __mmask16 lanes = static_cast<__mmask16>(FirstLanes(p.width - first));
+  const __mmask16 lanes = static_cast<__mmask16>(FirstLanes(written));
   float* out = p.out + first;
   if (p.width == 1 && !p.transposed) {  // one row: nothing to transpose
     for (int64_t s = 0; s < steps; s += 16) {
@@ -140,8 +140,10 @@ static void PackLanes(const PackCall& p, int64_t first) {
 
 template <class Units>
 static void PackUnits(const PackCall& p) {
-  for (int64_t first = 0; first < p.width; first += 16) PackLanes<Units>(p, first);
+  for (int64_t first = 0; first < p.width; first += 16) PackLanes<Units>(p, first, p.width - first);
 }
+
+static void PackExact(const PackCall& p) { PackUnits<FloatUnits>(p); }
 
 #else
 
@@ -159,6 +161,8 @@ static void PackFloats(const PackCall& p) {
       p.out[k * p.width + i] = kRound ? Widen(Narrow(v)) : v;
     }
 }
+
+static void PackExact(const PackCall& p) { PackFloats<false>(p); }
 
 #endif
 

@@ -64,6 +64,31 @@ void ForTiles(int64_t panels, int64_t blocks,
   });
 }
 
+// y = a w^T for one block of few rows, two panels at a time.
+bool MultiplyFew(const PackedRows& a, int64_t group_steps, const CpuWeight& w, Mat y) {
+  if (!w.products().multiply_codes) return false;
+  const int64_t panels = (w.rows() + kPanel - 1) / kPanel;
+  ParallelFor((panels + 1) / 2, 1, [&](int64_t begin, int64_t end) {
+    thread_local AlignedFloats scratch;
+    for (int64_t p = 2 * begin; p < 2 * end; p += 2) {
+      const int64_t count = std::min<int64_t>(2, panels - p);
+      const TileCall tile{a.units(0),
+                          a.width(0),
+                          nullptr,
+                          kPanel,
+                          a.steps(),
+                          a.width(0),
+                          std::min(count * kPanel, w.rows() - p * kPanel),
+                          y.data + p * kPanel,
+                          static_cast<int64_t>(y.stride),
+                          1.0f,
+                          false};
+      w.MultiplyFew(p, count, {tile, group_steps, nullptr, nullptr, a.sums(0)}, scratch);
+    }
+  });
+  return true;
+}
+
 }  // namespace
 
 void MultiplyWeight(ConstOperand x, const CpuWeight& w, Mat y) {
@@ -73,6 +98,7 @@ void MultiplyWeight(ConstOperand x, const CpuWeight& w, Mat y) {
   const Products& products = w.products();
   const int64_t group_steps = w.group_steps();
   const PackedRows a(products, x, false, x.rows, x.cols, group_steps);
+  if (group_steps > 0 && x.rows <= kFewRows && MultiplyFew(a, group_steps, w, y)) return;
   const auto multiply = [&](int64_t p, int64_t begin, int64_t end) {
     thread_local AlignedFloats scratch;
     const auto tile_at = [&](int64_t b, const float* units) {
@@ -88,9 +114,6 @@ void MultiplyWeight(ConstOperand x, const CpuWeight& w, Mat y) {
                       1.0f,
                       false};
     };
-    if (group_steps > 0 && x.rows <= kFewRows &&
-        w.MultiplyFew(p, {tile_at(0, nullptr), group_steps, nullptr, nullptr, a.sums(0)}, scratch))
-      return;
     const CpuWeight::Panel panel = w.Forward(p, scratch);
     for (int64_t b = begin; b < end; ++b) {
       const TileCall tile = tile_at(b, panel.units);

@@ -230,38 +230,48 @@ static void ExpandCodesFloat(const QuantCodes& q, const uint8_t* codes, int64_t 
          [&]<int kBits, bool kSigned>() { ExpandFloats<kBits, kSigned>(q, codes, blocks, out); });
 }
 
-// One panel against R rows, codes expanded in registers. The order of every sum is GroupedTile's.
-template <int kBits, bool kSigned, int R>
-static void CodesTile(const GroupedCall& g, const QuantCodes& q, const uint8_t* codes) {
-  const CodeTable table = TableOf(q);
-  const TileCall& t = g.tile;
-  const float *a = t.a, *d = g.d, *m = g.m, *sums = g.sums;
-  F16x total[R][2], sum[R][2];
+// P panels against R rows, codes expanded in registers. The order of every sum is GroupedTile's.
+template <int kBits, bool kSigned, int R, int P>
+static void CodesTile(const CodesCall& call) {
+  constexpr int kHalves = 2 * P;
+  constexpr int kAhead = 3072;  // bytes to prefetch: measured best of 1.5 to 12 KiB
+  const CodeTable table = TableOf(call.rule);
+  const TileCall& t = call.grouped.tile;
+  const float *a = t.a, *d = call.grouped.d, *m = call.grouped.m, *sums = call.grouped.sums;
+  const uint8_t* codes = call.codes;
+  F16x total[R][kHalves], sum[R][kHalves];
+#pragma GCC unroll 4
   for (int r = 0; r < R; ++r)
-    for (int h = 0; h < 2; ++h) total[r][h] = sum[r][h] = Set(0);
+#pragma GCC unroll 4
+    for (int h = 0; h < kHalves; ++h) total[r][h] = sum[r][h] = Set(0);
   const auto close_group = [&] {
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-      for (int h = 0; h < 2; ++h) {
-        total[r][h] = Fma(sum[r][h], Load(d + h * kLanes), total[r][h]);
-        if (m) total[r][h] = Fma(Set(sums[r]), Load(m + h * kLanes), total[r][h]);
+#pragma GCC unroll 4
+      for (int h = 0; h < kHalves; ++h) {
+        const int64_t at = h / 2 * call.scale_stride + h % 2 * kLanes;
+        total[r][h] = Fma(sum[r][h], Load(d + at), total[r][h]);
+        if (m) total[r][h] = Fma(Set(sums[r]), Load(m + at), total[r][h]);
         sum[r][h] = Set(0);
       }
     d += kPanel;
     if (m) m += kPanel;
     sums += t.a_step;
   };
-  int64_t left = g.group_steps;
+  int64_t left = call.grouped.group_steps;
   for (int64_t s = 0; s < t.steps; s += 16, a += 16 * t.a_step, codes += 128 * kBits) {
+    for (int line = 0; line < 2 * kBits * P; ++line) {
+      const int64_t at = line / (2 * kBits) * call.code_stride + line % (2 * kBits) * 64;
+      _mm_prefetch(reinterpret_cast<const char*>(codes) + at + kAhead, _MM_HINT_T0);
+    }
 #pragma GCC unroll 2
     for (int part = 0; part < 2; ++part) {
 #pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) {
-        const int p = part * 8 + i;
-#pragma GCC unroll 2
-        for (int h = 0; h < 2; ++h) {
-          const F16x b = {(VecF)CodePair<kBits, kSigned>(codes + h * 64 * kBits, p, table)};
+      for (int p = part * 8; p < part * 8 + 8; ++p) {
+#pragma GCC unroll 4
+        for (int h = 0; h < kHalves; ++h) {
+          const uint8_t* half = codes + h / 2 * call.code_stride + h % 2 * 64 * kBits;
+          const F16x b = {(VecF)CodePair<kBits, kSigned>(half, p, table)};
 #pragma GCC unroll 4
           for (int r = 0; r < R; ++r)
             sum[r][h] = PairUnit::Mul(Set(a[p * t.a_step + r]), b, sum[r][h]);
@@ -270,24 +280,33 @@ static void CodesTile(const GroupedCall& g, const QuantCodes& q, const uint8_t* 
       left -= 8;
       if (left == 0) {
         close_group();
-        left = g.group_steps;
+        left = call.grouped.group_steps;
       }
     }
   }
-  Finish<R, 2>(t, t.y, t.cols, total);
+  Finish<R, kHalves>(t, t.y, t.cols, total);
 }
 
-static void MultiplyCodes(const GroupedCall& g, const QuantCodes& q, const uint8_t* codes) {
-  ByBits(q, [&]<int kBits, bool kSigned>() {
-    switch (g.tile.rows) {
-      case 1:
-        return CodesTile<kBits, kSigned, 1>(g, q, codes);
-      case 2:
-        return CodesTile<kBits, kSigned, 2>(g, q, codes);
-      case 3:
-        return CodesTile<kBits, kSigned, 3>(g, q, codes);
-      default:
-        return CodesTile<kBits, kSigned, 4>(g, q, codes);
+// Two panels at once hide the latency of the sums when there are only one or two rows.
+static void MultiplyCodes(const CodesCall& call) {
+  ByBits(call.rule, [&]<int kBits, bool kSigned>() {
+    const int64_t rows = call.grouped.tile.rows;
+    constexpr bool kPairs =
+        kBits < 8;  // bytes are limited by their conversion, 15 % slower in twos
+    if (kPairs && call.panels == 2 && rows == 1) return CodesTile<kBits, kSigned, 1, 2>(call);
+    if (kPairs && call.panels == 2 && rows == 2) return CodesTile<kBits, kSigned, 2, 2>(call);
+    CodesCall one = call;
+    for (int64_t p = 0; p < call.panels; ++p) {
+      one.grouped.tile.cols = call.grouped.tile.cols - p * kPanel;
+      if (one.grouped.tile.cols > kPanel) one.grouped.tile.cols = kPanel;
+      if (rows == 1) CodesTile<kBits, kSigned, 1, 1>(one);
+      if (rows == 2) CodesTile<kBits, kSigned, 2, 1>(one);
+      if (rows == 3) CodesTile<kBits, kSigned, 3, 1>(one);
+      if (rows == 4) CodesTile<kBits, kSigned, 4, 1>(one);
+      one.grouped.tile.y += kPanel;
+      one.grouped.d += call.scale_stride;
+      if (one.grouped.m) one.grouped.m += call.scale_stride;
+      one.codes += call.code_stride;
     }
   });
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/threads.h"
 
@@ -99,14 +100,19 @@ class QuantWeight final : public CpuWeight {
     return WithScales(panel, units, units + size);
   }
 
-  bool MultiplyFew(int64_t panel, const GroupedCall& call, AlignedFloats& scratch) const override {
-    if (!products_.multiply_codes || precision_ == Precision::kFloat32) return false;
-    const Panel scales = WithScales(panel, nullptr, scratch.Reserve(2 * Scales() + 16));
-    GroupedCall with_scales = call;
-    with_scales.d = scales.d;
-    with_scales.m = scales.m;
-    products_.multiply_codes(with_scales, q_.codes(), q_.PanelCodes(panel));
-    return true;
+  void MultiplyFew(int64_t panel, int64_t panels, const GroupedCall& call,
+                   AlignedFloats& scratch) const override {
+    float* d = scratch.Reserve(2 * panels * Scales() + 16);
+    float* m = q_.has_offset() ? d + panels * Scales() : nullptr;
+    for (int64_t p = 0; p < panels; ++p)
+      products_.expand_scales(q_.PanelScales(panel + p), d + p * Scales(),
+                              m ? m + p * Scales() : nullptr);
+    products_.multiply_codes({{call.tile, call.group_steps, d, m, call.sums},
+                              q_.codes(),
+                              q_.PanelCodes(panel),
+                              panels,
+                              q_.PanelCodes(1) - q_.PanelCodes(0),
+                              Scales()});
   }
 
   const float* Backward(int64_t panel, AlignedFloats& scratch) const override {
@@ -175,6 +181,10 @@ void CheckShape(const StoredMatrix& m) {
 }
 
 }  // namespace
+
+void CpuWeight::MultiplyFew(int64_t, int64_t, const GroupedCall&, AlignedFloats&) const {
+  LEM_CHECK(false);
+}
 
 std::unique_ptr<CpuWeight> MakeWeight(const StoredMatrix& matrix, const WeightOptions& options,
                                       const Kernels& kernels) {

@@ -32,9 +32,11 @@ class CpuWeight : public Weight {
   // 32 columns packed over rows, for products with gradients.
   virtual const float* Backward(int64_t panel, AlignedFloats& scratch) const = 0;
   virtual int64_t group_steps() const { return 0; }  // > 0: forward panels are grouped
-  // Forward product of at most kFewRows packed rows with one panel, straight from its codes: the
-  // same bits as through Forward. False: there is no such kernel.
-  virtual bool MultiplyFew(int64_t, const GroupedCall&, AlignedFloats&) const { return false; }
+  // Forward product of at most kFewRows packed rows with one or two panels, straight from their
+  // codes: the same bits as through Forward. Only for grouped weights whose products() have
+  // multiply_codes.
+  virtual void MultiplyFew(int64_t panel, int64_t panels, const GroupedCall& call,
+                           AlignedFloats& scratch) const;
   virtual void ReadRow(int64_t row, std::span<float> out) const { lem::ReadRow(source_, row, out); }
 
  protected:
