@@ -131,13 +131,12 @@ void AddedTokens::Cut(std::string_view text, bool normalized, bool specials,
     }
     const AddedToken& token = tokens_[match.index];
     TextSpan span{at, at + match.length};
-    if (!Accept(token, text, done, &span)) {
-      at += match.length;
-      continue;
-    }
+    // White space that a token takes along is still searched, as Hugging Face's tokenizers do.
+    at += match.length;
+    if (!Accept(token, text, done, &span)) continue;
     if (span.begin > done) out->push_back({{done, span.begin}, -1});
     out->push_back({span, token.id});
-    done = at = span.end;
+    done = span.end;
   }
   if (done < text.size()) out->push_back({{done, text.size()}, -1});
 }

@@ -14,7 +14,7 @@ constexpr size_t kMaxRepeated = size_t{64} << 20;
 [[noreturn]] void WrongKinds(Evaluator& evaluator, std::string_view op, const Value& a,
                              const Value& b) {
   evaluator.Error("expected two values that \"" + std::string(op) + "\" works on, found " +
-                  KindName(a) + " and " + KindName(b));
+                  Describe(a) + " and " + Describe(b));
 }
 
 [[noreturn]] void TooLarge(Evaluator& evaluator) {

@@ -196,6 +196,11 @@ const char* KindName(const Value& value) {
   return "";
 }
 
+std::string Describe(const Value& value) {
+  if (!value.IsUndefined() || value.text == nullptr) return KindName(value);
+  return *value.text + " (undefined)";
+}
+
 bool IsTrue(const Value& value) {
   switch (value.kind) {
     case Kind::kUndefined:

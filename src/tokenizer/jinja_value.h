@@ -138,6 +138,7 @@ class Arena {
 };
 
 const char* KindName(const Value& value);  // "a string", "a list", ...
+std::string Describe(const Value& value);    // the same, with the name of what is undefined
 bool IsTrue(const Value& value);
 bool Equals(const Value& a, const Value& b);
 // -1, 0, 1; false when the two cannot be ordered.

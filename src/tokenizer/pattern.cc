@@ -17,7 +17,7 @@ constexpr size_t kJitStack = size_t{1} << 20;
 
 // White_Space, without PCRE2's U+180E; the members of a class, without brackets.
 constexpr std::string_view kSpaceMembers = "\\t-\\r\\x{85}\\p{Z}";
-constexpr std::string_view kWordMembers = "\\p{L}\\p{M}\\p{Nd}\\p{Pc}";
+constexpr std::string_view kWordMembers = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
 
 [[noreturn]] void Refuse(std::string_view where, std::string_view source, std::string_view what) {
   Fail(where, ": expected a pattern that means the same here as in the original tokenizer, found ",

@@ -242,7 +242,7 @@ void PreTokenizer::Run(const Metaspace& step, bool at_start, PreTokens* tokens) 
 void PreTokenizer::Run(const LeadingSpace&, PreTokens* tokens) {
   RewriteSpans(
       [](std::string_view text, size_t, std::string* out) {
-        if (!(ClassOf(DecodeUtf8(text, 0).value) & kWhiteSpace)) *out += ' ';
+        if (text.front() != ' ') *out += ' ';
         out->append(text);
       },
       tokens);

@@ -2,6 +2,7 @@
 // A tokenizer from Hugging Face's tokenizer.json (model-formats 4.1), BPE models only.
 #include <set>
 #include <string>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "tokenizer/json_fields.h"
@@ -71,6 +72,17 @@ std::vector<AddedToken> ReadAdded(const Json& json, const Json& config, std::str
     }
   }
   return tokens;
+}
+
+// An added token that the vocabulary has keeps the vocabulary's id, whatever the list says.
+void UseVocabularyIds(const Json& vocabulary, std::string_view where,
+                      std::vector<AddedToken>* added) {
+  std::unordered_map<std::string_view, AddedToken*> by_content;
+  for (AddedToken& token : *added) by_content.emplace(token.content, &token);
+  for (const auto& [piece, id] : vocabulary.AsObject(where)) {
+    const auto at = by_content.find(piece);
+    if (at != by_content.end()) at->second->id = static_cast<int32_t>(id.AsInteger(where));
+  }
 }
 
 std::pair<std::string_view, std::string_view> PairOf(const Json& merge, size_t rank,
@@ -165,7 +177,8 @@ Tokenizer Tokenizer::FromJson(const Json& json, const Json& config, std::string_
   const Json& bpe = json.At("model", where);
   RequireBpe(bpe, where);
   std::vector<PieceEntry> entries = ReadVocabulary(bpe.At("vocab", where), where);
-  const std::vector<AddedToken> added = ReadAdded(json, config, where);
+  std::vector<AddedToken> added = ReadAdded(json, config, where);
+  UseVocabularyIds(bpe.At("vocab", where), where, &added);
   PlaceAddedTokens(added, where, &entries);
   BpeOptions options{.byte_fallback = BoolField(bpe, "byte_fallback", false, where),
                      .fuse_unknown = BoolField(bpe, "fuse_unk", false, where),

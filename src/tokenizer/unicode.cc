@@ -48,7 +48,7 @@ uint8_t CategoryClass(uint32_t code_point) {
     case UTF8PROC_CATEGORY_MC:
     case UTF8PROC_CATEGORY_ME: return kUpperLike | kLowerLike | kWord;
     case UTF8PROC_CATEGORY_ND: return kNumber | kWord;
-    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NL: return kNumber | kWord;
     case UTF8PROC_CATEGORY_NO: return kNumber;
     case UTF8PROC_CATEGORY_PC: return kPunctuation | kWord;
     case UTF8PROC_CATEGORY_PD:
@@ -98,7 +98,7 @@ std::string MapEach(std::string_view text, Map map) {
       out += text[at++];
       continue;
     }
-    AppendUtf8(map(c.value), &out);
+    map(c.value, &out);
     at += c.length;
   }
   return out;
@@ -210,7 +210,19 @@ uint32_t ToUpper(uint32_t c) {
   return static_cast<uint32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c)));
 }
 
-std::string LowercaseUnicode(std::string_view text) { return MapEach(text, ToLower); }
-std::string UppercaseUnicode(std::string_view text) { return MapEach(text, ToUpper); }
+// The two common characters whose other case is two characters, U+0130 and U+00DF, are written out.
+std::string LowercaseUnicode(std::string_view text) {
+  return MapEach(text, [](uint32_t c, std::string* out) {
+    AppendUtf8(c == 0x130 ? 'i' : ToLower(c), out);
+    if (c == 0x130) AppendUtf8(0x307, out);
+  });
+}
+
+std::string UppercaseUnicode(std::string_view text) {
+  return MapEach(text, [](uint32_t c, std::string* out) {
+    AppendUtf8(c == 0xDF ? 'S' : ToUpper(c), out);
+    if (c == 0xDF) AppendUtf8('S', out);
+  });
+}
 
 }  // namespace lem

@@ -32,7 +32,7 @@ enum CharacterClass : uint8_t {
   kWhiteSpace = 4,   // White_Space
   kUpperLike = 8,    // Lu Lt Lm Lo M*
   kLowerLike = 16,   // Ll Lm Lo M*
-  kWord = 32,        // L* M* Nd Pc
+  kWord = 32,        // L* M* Nd Nl Pc
   kPunctuation = 64  // P*
 };
 uint8_t ClassOf(uint32_t code_point);
