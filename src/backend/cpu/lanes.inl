@@ -134,21 +134,42 @@ LEM_INLINE F16x Fma(F16x a, F16x b, F16x c) {
 #endif
 }
 
-// Sums and maxima over lanes, in a fixed tree.
-LEM_INLINE float SumLanes(F16x x) {
+// Sums and maxima over lanes, in a fixed tree: lane j with j + 8, then + 4, + 2, + 1.
+struct Plus {
+  template <class V>
+  static inline __attribute__((always_inline)) V Of(V a, V b) {
+    return a + b;
+  }
+};
+struct Greater {
+  template <class V>
+  static inline __attribute__((always_inline)) V Of(V a, V b) {
+    return b > a ? b : a;
+  }
+};
+template <class Join>
+LEM_INLINE float JoinLanes(F16x x) {
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+  const __m256 low8 = _mm512_castps512_ps256(x.part[0]);
+  const __m256 high8 = _mm512_extractf32x8_ps(x.part[0], 1);
+#else
+  const __m256 low8 = x.part[0], high8 = x.part[1];
+#endif
+  const __m256 eight = Join::Of(low8, high8);
+  const __m128 four = Join::Of(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = Join::Of(four, _mm_movehl_ps(four, four));
+  return Join::Of(two[0], two[1]);
+#else
   float lane[kLanes];
   Store(lane, x);
   for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
+    for (int j = 0; j < half; ++j) lane[j] = Join::Of(lane[j], lane[j + half]);
   return lane[0];
+#endif
 }
-LEM_INLINE float MaxLanes(F16x x) {
-  float lane[kLanes];
-  Store(lane, x);
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int j = 0; j < half; ++j) lane[j] = lane[j + half] > lane[j] ? lane[j + half] : lane[j];
-  return lane[0];
-}
+LEM_INLINE float SumLanes(F16x x) { return JoinLanes<Plus>(x); }
+LEM_INLINE float MaxLanes(F16x x) { return JoinLanes<Greater>(x); }
 
 // Calls body(i, lanes) for i = 0, 16, ..., lanes = 16 but for the last. Term-wise code is written
 // once with At and Put.
@@ -213,8 +234,12 @@ LEM_INLINE F16x LoadBFloat16(const uint16_t* p, int64_t lanes = kLanes) {
 
 // --- elementary functions, each within 2 ulp (tests/parity/kernels_functions_test.cc)
 
-// 2^n for n in [-150, 128], in two factors so that both ends are reached without overflow.
-LEM_INLINE F16x TimesPowerOfTwo(F16x x, I16x n) {
+// x 2^n, n = shifted - magic in [-150, 128]; in two factors so that both ends are reached.
+LEM_INLINE F16x TimesPowerOfTwo(F16x x, F16x shifted, F16x magic) {
+#if defined(__AVX512F__)
+  return {_mm512_scalef_ps(x.part[0], (shifted - magic).part[0])};  // rounds once, as below
+#endif
+  const I16x n = Bits(shifted) - Bits(magic);
   const I16x half = Sar(n, 1);
   const F16x a = FromBits(Shl(half + SetInt(127), 23));
   const F16x b = FromBits(Shl(n - half + SetInt(127), 23));
@@ -237,7 +262,7 @@ LEM_INLINE F16x Exp(F16x x) {
   p = p * r + Set(1.6666665459e-1f);
   p = p * r + Set(5.0000001201e-1f);
   p = p * (r * r) + r + Set(1);
-  return TimesPowerOfTwo(p, Bits(shifted) - Bits(magic));
+  return TimesPowerOfTwo(p, shifted, magic);
 }
 
 // tanh(x): an odd polynomial near zero, 1 - 2 / (exp(2 |x|) + 1) beyond.
@@ -258,12 +283,13 @@ LEM_INLINE F16x Tanh(F16x x) {
 // log(x) of a positive finite x, one number: m in [sqrt(1/2), sqrt(2)), log m = 2
 // atanh((m-1)/(m+1)).
 LEM_INLINE float Log(float value) {
-  double x = value;
+  if (!(value > 0)) return value == 0 ? -__builtin_inff() : __builtin_nanf("");
+  if (value > 3.4028235e38f) return value;
+  double m = value;
   int64_t bits;
-  __builtin_memcpy(&bits, &x, 8);
+  __builtin_memcpy(&bits, &m, 8);
   int64_t exponent = (bits >> 52) - 1023;
   bits = (bits & 0xfffffffffffffll) | 0x3ff0000000000000ll;
-  double m;
   __builtin_memcpy(&m, &bits, 8);
   if (m > 1.4142135623730951) {
     m *= 0.5;
@@ -272,7 +298,5 @@ LEM_INLINE float Log(float value) {
   const double s = (m - 1) / (m + 1), z = s * s;
   double p = 1.0 / 15;
   for (int k = 13; k > 0; k -= 2) p = p * z + 1.0 / k;
-  if (!(value > 0) || value - value != 0)
-    return value > 0 || value != value ? value : -__builtin_inff();
   return static_cast<float>(2 * s * p + static_cast<double>(exponent) * 0.6931471805599453);
 }
