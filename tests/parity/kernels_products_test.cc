@@ -137,18 +137,19 @@ TEST(MatMulParity, InputGradients) {
 
 // Decode, prefill and every batch between them: the same bits for the same row.
 TEST(MatMulParity, ARowDoesNotDependOnTheRowsBesideIt) {
-  std::vector<OwnedMatrix> all = QuantizedMatrices(70, 512);
+  std::vector<OwnedMatrix> all = QuantizedMatrices(70, 256);
   all.push_back(PlainMatrix(Dtype::kBF16, 70, 300));
-  const TestMat all_rows(129, 512, 3);
+  const TestMat all_rows(65, 300, 3);
   for (OwnedMatrix& m : all) {
     m.Bind();
     for (const KernelSet& set : KernelSets())
       for (const Precision p : {Precision::kBFloat16, Precision::kFloat32}) {
         const auto weight = set.backend->Prepare(m.matrix, {p, Form::kCompact, false});
         const ConstMat x = ConstMat(all_rows).Cols(0, m.matrix.cols);
-        TestMat full(129, 70);
+        TestMat full(65, 70);
         set.backend->MatMul(x, *weight, full);
-        for (size_t rows = 1; rows <= 33; ++rows) {
+        const bool slow = set.name == "portable";
+        for (size_t rows = 1; rows <= 33; rows += slow && rows > 1 ? 8 : 1) {
           TestMat part(rows, 70);
           set.backend->MatMul(x.Rows(7, 7 + rows), *weight, part);
           for (size_t t = 0; t < rows; ++t)

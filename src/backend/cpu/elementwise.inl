@@ -118,19 +118,19 @@ struct Silu {
   }
 };
 
+// (1 + tanh(u)) / 2 = sigma(2 u): one exponential, and no cancellation for negative u.
 struct GeluTanh {
-  static inline __attribute__((always_inline)) F16x Inner(F16x a) {
-    return Set(0.7978845608028654f) * (a + Set(0.044715f) * (a * a * a));
+  static inline __attribute__((always_inline)) F16x Sigma(F16x a) {
+    const F16x u = Set(0.7978845608028654f) * (a + Set(0.044715f) * (a * a * a));
+    return Set(1) / (Set(1) + Exp(Set(0) - (u + u)));
   }
-  static inline __attribute__((always_inline)) F16x Value(F16x a) {
-    return Set(0.5f) * a * (Set(1) + Tanh(Inner(a)));
-  }
-  // (1 + t) / 2 + a (1 - t^2) k (1 + 0.134145 a^2) / 2
+  static inline __attribute__((always_inline)) F16x Value(F16x a) { return a * Sigma(a); }
+  // s + a s (1 - s) 2 u', u' = k (1 + 0.134145 a^2)
   static inline __attribute__((always_inline)) F16x Slope(F16x a, F16x* value) {
-    const F16x t = Tanh(Inner(a));
-    *value = Set(0.5f) * a * (Set(1) + t);
-    const F16x inner_slope = Set(0.7978845608028654f) * (Set(1) + Set(0.134145f) * (a * a));
-    return Set(0.5f) * (Set(1) + t) + Set(0.5f) * a * (Set(1) - t * t) * inner_slope;
+    const F16x s = Sigma(a);
+    *value = a * s;
+    const F16x twice = Set(2 * 0.7978845608028654f) * (Set(1) + Set(0.134145f) * (a * a));
+    return s + a * s * (Set(1) - s) * twice;
   }
 };
 
