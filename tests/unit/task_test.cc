@@ -7,36 +7,21 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <set>
 
 #include "base/error.h"
 #include "formats/yaml.h"
 #include "pipelines/task_rows.h"
+#include "tests/support/error_text.h"
+#include "tests/support/shared_data.h"
 
 namespace lem {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string MessageOf(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was refused";
-}
-
-// The public data sets, or empty when they are not there.
-fs::path PublicData() {
-  const char* given = std::getenv("LEM_TEST_DATA");
-  const fs::path root = given != nullptr ? given : fs::path(LEM_SOURCE_DIR) / ".." / "shared";
-  return fs::exists(root / "datasets") ? root / "datasets" : fs::path();
-}
-
-class TaskFiles : public testing::Test {
+class TaskFiles : public ::testing::Test {
  protected:
   void SetUp() override { setenv("LEM_SHARE", LEM_SOURCE_DIR, 1); }
 };
@@ -110,35 +95,36 @@ TEST_F(TaskFiles, ContentOfAnItemChangesItsHash) {
 
 TEST_F(TaskFiles, WhatIsMalformedIsRefusedByName) {
   const auto parse = [](const std::string& extra) {
-    return MessageOf([&] {
+    return testing::ErrorText([&] {
       ParseTask(ParseYaml("name: t\nversion: 1\nprompt: x\ndata: [{path: a.jsonl}]\n" + extra, "t"),
                 "t.yaml");
     });
   };
-  EXPECT_EQ(parse(""), "nothing was refused");
+  EXPECT_EQ(parse(""), "no error");
   EXPECT_NE(parse("promt: y\n").find("unknown key promt"), std::string::npos);
   EXPECT_NE(parse("kind: other\n").find("expected kind"), std::string::npos);
   EXPECT_NE(parse("metrics: [gsm8k.lam]\n").find("unknown metric gsm8k.lam"), std::string::npos);
   EXPECT_NE(parse("primary: lek.v1\n").find("primary"), std::string::npos);
   EXPECT_NE(parse("sampling: {max_tokens: 0}\n").find("max_tokens"), std::string::npos);
-  EXPECT_NE(MessageOf([] {
+  EXPECT_NE(testing::ErrorText([] {
               ParseTask(ParseYaml("name: t\nversion: 1\nprompt: x\ndata: [{path: ../a}]\n", "t"),
                         "t");
             }).find("below the data folder"),
             std::string::npos);
-  EXPECT_NE(MessageOf([] { FindTask("gsm8"); }).find("gsm8k"), std::string::npos);
+  EXPECT_NE(testing::ErrorText([] { FindTask("gsm8"); }).find("gsm8k"), std::string::npos);
 }
 
 TEST_F(TaskFiles, AbsentAndChangedDataAreSaid) {
-  const fs::path folder = fs::path(testing::TempDir()) / "task_data";
+  const fs::path folder = fs::path(::testing::TempDir()) / "task_data";
   fs::create_directories(folder / "gsm8k");
   setenv("LEM_DATA", folder.c_str(), 1);
   fs::remove(folder / "gsm8k" / "test.jsonl");
-  EXPECT_NE(MessageOf([] { FindTask("gsm8k").LoadItems(); }).find("lem data fetch"),
+  EXPECT_NE(testing::ErrorText([] { FindTask("gsm8k").LoadItems(); }).find("lem data fetch"),
             std::string::npos);
   std::ofstream(folder / "gsm8k" / "test.jsonl") << "{}\n";
-  EXPECT_NE(MessageOf([] { FindTask("gsm8k").LoadItems(); }).find("expected SHA-256 3730d312"),
-            std::string::npos);
+  EXPECT_NE(
+      testing::ErrorText([] { FindTask("gsm8k").LoadItems(); }).find("expected SHA-256 3730d312"),
+      std::string::npos);
   unsetenv("LEM_DATA");
 }
 
@@ -163,7 +149,7 @@ TEST_F(TaskFiles, SubsetsAreStableAndMarked) {
 }
 
 TEST_F(TaskFiles, PublicDataLoadsWithItsCounts) {
-  const fs::path data = PublicData();
+  const fs::path data = testing::FindSharedData("datasets");
   if (data.empty()) GTEST_SKIP() << "the public data sets are not there (LEM_TEST_DATA)";
   setenv("LEM_DATA", data.c_str(), 1);
   const std::map<std::string, size_t> sizes = {{"gsm8k", 1319},           {"truthfulqa-mc", 790},
@@ -192,10 +178,12 @@ TEST(PythonBytes, AreDecoded) {
 TEST(Templates, FillAndRefuse) {
   const Json row = Json::Parse(R"({"a":"x","n":3,"l":[]})", "t");
   EXPECT_EQ(FillTemplate("{{a}}-{{ n }}", row, "t"), "x-3");
-  EXPECT_NE(MessageOf([&] { FillTemplate("{{b}}", row, "t"); }).find("value b"), std::string::npos);
-  EXPECT_NE(MessageOf([&] { FillTemplate("{{l}}", row, "t"); }).find("text or a number"),
+  EXPECT_NE(testing::ErrorText([&] { FillTemplate("{{b}}", row, "t"); }).find("value b"),
             std::string::npos);
-  EXPECT_NE(MessageOf([&] { FillTemplate("{{a", row, "t"); }).find("}}"), std::string::npos);
+  EXPECT_NE(testing::ErrorText([&] { FillTemplate("{{l}}", row, "t"); }).find("text or a number"),
+            std::string::npos);
+  EXPECT_NE(testing::ErrorText([&] { FillTemplate("{{a", row, "t"); }).find("}}"),
+            std::string::npos);
 }
 
 }  // namespace

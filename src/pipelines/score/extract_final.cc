@@ -103,6 +103,7 @@ Hits Boxes(std::string_view text) {
 
 // Past "is", ":", "=" and words that say nothing, behind "answer". Npos when it states nothing.
 size_t AfterStatement(std::string_view lower, size_t at) {
+  constexpr size_t kLongestWord = 16;  // longer than any word below
   bool stated = false;
   for (;;) {
     at = lower.find_first_not_of(" *_\n", at);
@@ -113,7 +114,8 @@ size_t AfterStatement(std::string_view lower, size_t at) {
       continue;
     }
     size_t end = at;
-    while (end < lower.size() && IsLetter(lower[end])) ++end;
+    const size_t longest = std::min(lower.size(), at + kLongestWord);  // keeps the scan linear
+    while (end < longest && IsLetter(lower[end])) ++end;
     const std::string_view word = lower.substr(at, end - at);
     const bool says = word == "is" || word == "was" || word == "be" || word == "equals";
     const bool filler = word == "would" || word == "therefore" || word == "thus" ||
