@@ -81,8 +81,12 @@ std::vector<float> Transposed(ConstMat m) {
 Adapter FromModules(const ModelConfig& config, TuneType type, float dropout,
                     std::vector<ForeignModule> modules, const std::string& where) {
   if (modules.empty()) Fail(where, ": the file holds no adapter tensors");
-  AdapterShape shape{.type = type, .rank = 0, .scale = modules[0].scale, .dropout = dropout,
-                     .num_layers = 0, .keys = {}};
+  AdapterShape shape{.type = type,
+                     .rank = 0,
+                     .scale = modules[0].scale,
+                     .dropout = dropout,
+                     .num_layers = 0,
+                     .keys = {}};
   int lowest = config.layers;
   std::set<Projection> projections;
   for (const ForeignModule& m : modules) {
@@ -101,7 +105,8 @@ Adapter FromModules(const ModelConfig& config, TuneType type, float dropout,
       if (to.layer != from.layer || to.projection != from.projection) continue;
       const size_t rank = static_cast<size_t>(from.rank), in = to.down.cols;
       const float ratio = from.scale / shape.scale;
-      for (size_t r = 0; r < rank; ++r) std::copy_n(from.down.data() + r * in, in, to.down.Row(r).data());
+      for (size_t r = 0; r < rank; ++r)
+        std::copy_n(from.down.data() + r * in, in, to.down.Row(r).data());
       for (size_t o = 0; o < to.up.rows; ++o)
         for (size_t r = 0; r < rank; ++r) to.up.Row(o)[r] = from.up[o * rank + r] * ratio;
       std::copy(from.magnitude.begin(), from.magnitude.end(), to.magnitude.data());
@@ -121,7 +126,8 @@ Adapter Adapter::Load(const std::filesystem::path& path, const ModelConfig& conf
   const bool is_file = fs::is_regular_file(path);
   const fs::path folder = is_file ? path.parent_path() : path;
   const fs::path config_path = folder / "adapter_config.json";
-  if (!fs::exists(path)) Fail(path.string(), ": there is no such adapter; train one with lem train");
+  if (!fs::exists(path))
+    Fail(path.string(), ": there is no such adapter; train one with lem train");
   if (!fs::exists(config_path)) {
     Fail(folder.string(), ": an adapter folder should hold adapter_config.json, found none");
   }
@@ -131,8 +137,10 @@ Adapter Adapter::Load(const std::filesystem::path& path, const ModelConfig& conf
   if (fs::exists(folder / "adapters.safetensors")) {
     return LoadMlxAdapter(folder / "adapters.safetensors", keys, config_path.string(), config);
   }
-  if (fs::exists(folder / "adapter_model.safetensors")) return LoadPeftAdapter(folder, keys, config);
-  Fail(folder.string(), ": expected adapters.safetensors (MLX) or adapter_model.safetensors (PEFT), "
+  if (fs::exists(folder / "adapter_model.safetensors"))
+    return LoadPeftAdapter(folder, keys, config);
+  Fail(folder.string(),
+       ": expected adapters.safetensors (MLX) or adapter_model.safetensors (PEFT), "
        "found neither");
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// llama.cpp's LoRA files (mlx-lm 6). For the architecture "llama" the rows of Wq and Wk are permuted
-// in GGUF, and so are the rows of their corrections: those of lora_b.
+// llama.cpp's LoRA files (mlx-lm 6). For the architecture "llama" the rows of Wq and Wk are
+// permuted in GGUF, and so are the rows of their corrections: those of lora_b.
 #include <charconv>
 #include <map>
 
@@ -42,7 +42,8 @@ std::optional<GgufLoraName> ParseName(std::string_view name) {
   name.remove_prefix(static_cast<size_t>(end - name.data()));
   for (int p = 0; p < kProjections; ++p) {
     parsed.projection = static_cast<Projection>(p);
-    const std::string stem = "." + std::string(ProjectionGgufName(parsed.projection)) + ".weight.lora_";
+    const std::string stem =
+        "." + std::string(ProjectionGgufName(parsed.projection)) + ".weight.lora_";
     if (!name.starts_with(stem) || name.size() != stem.size() + 1) continue;
     parsed.part = name.back();
     if (parsed.part == 'a' || parsed.part == 'b') return parsed;
@@ -77,8 +78,13 @@ struct Parts {
 
 ForeignModule ReadModule(const ModelConfig& config, int layer, Projection projection,
                          const Parts& parts, double alpha, const std::string& where) {
-  ForeignModule m{.layer = layer, .projection = projection, .scale = 1, .rank = parts.a->shape[0],
-                  .down = {}, .up = {}, .magnitude = {}};
+  ForeignModule m{.layer = layer,
+                  .projection = projection,
+                  .scale = 1,
+                  .rank = parts.a->shape[0],
+                  .down = {},
+                  .up = {},
+                  .magnitude = {}};
   m.scale = alpha == 0 ? 1.0f : static_cast<float>(alpha / static_cast<double>(m.rank));
   m.down = ReadTensor(*parts.a, where);
   const std::vector<float> stored = ReadTensor(*parts.b, where);

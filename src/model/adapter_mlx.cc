@@ -14,9 +14,12 @@ namespace {
 
 const char* TypeName(TuneType type) {
   switch (type) {
-    case TuneType::kLora: return "lora";
-    case TuneType::kDora: return "dora";
-    case TuneType::kFull: return "full";
+    case TuneType::kLora:
+      return "lora";
+    case TuneType::kDora:
+      return "dora";
+    case TuneType::kFull:
+      return "full";
   }
   LEM_CHECK(false);
 }
@@ -32,13 +35,13 @@ AdapterShape ReadShape(const Json& keys, const std::string& where) {
   AdapterShape shape;
   const Json* type = keys.Find("fine_tune_type");
   shape.type = type ? TypeByName(type->AsString(where), where) : TuneType::kLora;
-  shape.num_layers =
-      static_cast<int>(std::clamp<int64_t>(keys.At("num_layers", where).AsInteger(where), -1, 1 << 20));
+  shape.num_layers = static_cast<int>(
+      std::clamp<int64_t>(keys.At("num_layers", where).AsInteger(where), -1, 1 << 20));
   if (shape.type == TuneType::kFull) return shape;
   const Json& lora = keys.At("lora_parameters", where);
   const std::string inside = where + ": lora_parameters";
-  shape.rank = static_cast<int>(
-      std::clamp<int64_t>(lora.At("rank", inside).AsInteger(inside), -1, 1 << 20));
+  shape.rank =
+      static_cast<int>(std::clamp<int64_t>(lora.At("rank", inside).AsInteger(inside), -1, 1 << 20));
   shape.scale = static_cast<float>(lora.At("scale", inside).AsNumber(inside));
   if (const Json* dropout = lora.Find("dropout")) {
     shape.dropout = static_cast<float>(dropout->AsNumber(inside));
@@ -136,12 +139,14 @@ class MlxReader {
       if (!whole) continue;
       if (missing(m.down.data)) offenders_.Add(name + ".lora_a", "missing");
       if (missing(m.up.data)) offenders_.Add(name + ".lora_b", "missing");
-      if (!m.magnitude.empty() && missing(m.magnitude.data())) offenders_.Add(name + ".m", "missing");
+      if (!m.magnitude.empty() && missing(m.magnitude.data()))
+        offenders_.Add(name + ".m", "missing");
     }
     for (const TrainedTensor& t : adapter_.tensors()) {
       if (missing(t.value.data)) {
-        offenders_.Add(t.is_norm ? HfNormName(config_, t.norm, t.layer)
-                                 : HfName(t.projection, t.layer) + (t.is_bias ? ".bias" : ".weight"),
+        offenders_.Add(t.is_norm
+                           ? HfNormName(config_, t.norm, t.layer)
+                           : HfName(t.projection, t.layer) + (t.is_bias ? ".bias" : ".weight"),
                        "missing");
       }
     }
@@ -176,9 +181,9 @@ Adapter LoadMlxAdapter(const std::filesystem::path& weights, const Json& keys,
 void Adapter::SaveMlx(const std::filesystem::path& file) const {
   std::vector<TensorToWrite> tensors;
   const auto matrix = [&](const std::string& name, ConstMat m) {  // transposed
-    tensors.push_back(FloatTensor(
-        MlxName(*config_, name), {static_cast<int64_t>(m.cols), static_cast<int64_t>(m.rows)},
-        [m] { return Transposed(m); }));
+    tensors.push_back(FloatTensor(MlxName(*config_, name),
+                                  {static_cast<int64_t>(m.cols), static_cast<int64_t>(m.rows)},
+                                  [m] { return Transposed(m); }));
   };
   const auto vector = [&](const std::string& name, ConstVec v, float plus) {
     tensors.push_back(FloatTensor(MlxName(*config_, name), {static_cast<int64_t>(v.size())}, [=] {
@@ -196,14 +201,16 @@ void Adapter::SaveMlx(const std::filesystem::path& file) const {
   for (const TrainedTensor& t : tensors_) {
     const ConstMat value = t.value;
     if (t.is_norm) {
-      vector(HfNormName(*config_, t.norm, t.layer), value.Row(0), config_->norm_plus_one ? -1.0f : 0.0f);
+      vector(HfNormName(*config_, t.norm, t.layer), value.Row(0),
+             config_->norm_plus_one ? -1.0f : 0.0f);
     } else if (t.is_bias) {
       vector(HfName(t.projection, t.layer) + ".bias", value.Row(0), 0);
     } else {
       tensors.push_back(FloatTensor(
           MlxName(*config_, HfName(t.projection, t.layer) + ".weight"),
-          {static_cast<int64_t>(value.rows), static_cast<int64_t>(value.cols)},
-          [value] { return std::vector<float>(value.data, value.data + value.rows * value.cols); }));
+          {static_cast<int64_t>(value.rows), static_cast<int64_t>(value.cols)}, [value] {
+            return std::vector<float>(value.data, value.data + value.rows * value.cols);
+          }));
     }
   }
   WriteSafetensors(file, tensors, {});
@@ -232,7 +239,8 @@ Json Adapter::MlxConfigKeys(const AdapterShape& shape) {
   Json keys = Json::MakeArray();
   for (int p = 0; p < kProjections; ++p) {
     const std::string_view path = ProjectionPath(static_cast<Projection>(p));
-    if (shape.keys.empty() || std::find(shape.keys.begin(), shape.keys.end(), path) != shape.keys.end()) {
+    if (shape.keys.empty() ||
+        std::find(shape.keys.begin(), shape.keys.end(), path) != shape.keys.end()) {
       keys.Append(path);
     }
   }

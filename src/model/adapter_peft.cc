@@ -26,7 +26,8 @@ bool MatchesPattern(std::string_view key, std::string_view module, const std::st
     if (key[i] == '\\' && i + 1 < key.size() && key[i + 1] == '.') {
       literal += key[++i];
     } else if (std::string_view("\\^$*+?()[]{}|").find(key[i]) != std::string_view::npos) {
-      Fail(where, ": the pattern \"", whole, "\" is a regular expression, which is not supported; "
+      Fail(where, ": the pattern \"", whole,
+           "\" is a regular expression, which is not supported; "
            "write the module's name");
     } else {
       literal += key[i] == '.' ? '\0' : key[i];
@@ -64,9 +65,9 @@ void RefuseUnsupported(const Json& keys, const std::string& where) {
   if (type && (!type->IsString() || type->string() != "LORA")) {
     Fail(where, ": peft_type should be LORA, found ", type->Dump());
   }
-  for (const char* key : {"modules_to_save", "lora_bias", "fan_in_fan_out", "trainable_token_indices",
-                          "layer_replication", "target_parameters", "use_qalora",
-                          "alora_invocation_tokens"}) {
+  for (const char* key :
+       {"modules_to_save", "lora_bias", "fan_in_fan_out", "trainable_token_indices",
+        "layer_replication", "target_parameters", "use_qalora", "alora_invocation_tokens"}) {
     if (IsSet(keys.Find(key))) refuse(key);
   }
   const Json* bias = keys.Find("bias");
@@ -108,18 +109,18 @@ std::map<std::pair<int, Projection>, Parts> FindParts(const Safetensors& file,
     std::string_view path = name;
     if (path.starts_with(kPrefix)) path.remove_prefix(kPrefix.size());
     const TensorView* Parts::*part = nullptr;
-    for (const auto& [suffix, member] :
-         {std::pair{std::string_view(".lora_A.weight"), &Parts::a},
-          {".lora_B.weight", &Parts::b},
-          {".lora_magnitude_vector", &Parts::magnitude},
-          {".lora_magnitude_vector.weight", &Parts::magnitude}}) {
+    for (const auto& [suffix, member] : {std::pair{std::string_view(".lora_A.weight"), &Parts::a},
+                                         {".lora_B.weight", &Parts::b},
+                                         {".lora_magnitude_vector", &Parts::magnitude},
+                                         {".lora_magnitude_vector.weight", &Parts::magnitude}}) {
       if (!path.ends_with(suffix)) continue;
       path.remove_suffix(suffix.size());
       part = member;
       break;
     }
     const std::optional<LayerPath> layer = ParseLayerPath(path);
-    const std::optional<Projection> projection = layer ? ProjectionByPath(layer->rest) : std::nullopt;
+    const std::optional<Projection> projection =
+        layer ? ProjectionByPath(layer->rest) : std::nullopt;
     if (part == nullptr || !projection || layer->layer < 0 || layer->layer >= config.layers) {
       offenders->Add(name, "the model has nothing of this name that can be adapted");
       continue;
@@ -146,7 +147,8 @@ bool FitsShapes(const Parts& parts, const TensorShape& shape, bool dora, Offende
     return offenders->AddShape(parts.path + ".lora_B.weight", parts.b->shape, b), false;
   }
   if (dora && parts.magnitude->shape != m) {
-    return offenders->AddShape(parts.path + ".lora_magnitude_vector", parts.magnitude->shape, m), false;
+    return offenders->AddShape(parts.path + ".lora_magnitude_vector", parts.magnitude->shape, m),
+           false;
   }
   return true;
 }
@@ -156,7 +158,8 @@ Json PeftConfig(const AdapterShape& shape, const ModelConfig& config, int lowest
   Json targets = Json::MakeArray(), layers = Json::MakeArray();
   for (int p = 0; p < kProjections; ++p) {
     const std::string_view path = ProjectionPath(static_cast<Projection>(p));
-    if (shape.keys.empty() || std::find(shape.keys.begin(), shape.keys.end(), path) != shape.keys.end()) {
+    if (shape.keys.empty() ||
+        std::find(shape.keys.begin(), shape.keys.end(), path) != shape.keys.end()) {
       targets.Append(path.substr(path.rfind('.') + 1));
     }
   }
@@ -198,8 +201,13 @@ Adapter LoadPeftAdapter(const std::filesystem::path& folder, const Json& keys,
   std::vector<ForeignModule> modules;
   for (const auto& [key, parts] : FindParts(file, config, &offenders)) {
     if (!FitsShapes(parts, ShapeOf(config, key.second), dora, &offenders)) continue;
-    ForeignModule m{.layer = key.first, .projection = key.second, .scale = 1,
-                    .rank = parts.a->shape[0], .down = {}, .up = {}, .magnitude = {}};
+    ForeignModule m{.layer = key.first,
+                    .projection = key.second,
+                    .scale = 1,
+                    .rank = parts.a->shape[0],
+                    .down = {},
+                    .up = {},
+                    .magnitude = {}};
     const double alpha = PatternOr(scales.alpha_pattern, parts.path, scales.alpha, where);
     const auto rank = static_cast<double>(m.rank);
     m.scale = static_cast<float>(alpha / (scales.root ? std::sqrt(rank) : rank));
@@ -225,8 +233,9 @@ void Adapter::SavePeft(const std::filesystem::path& folder, const ModelConfig& c
       std::string(kPrefix) + (config.mlx_prefix == "model." ? "model." : "model.language_model.");
   std::vector<TensorToWrite> tensors;
   const auto matrix = [&](const std::string& name, ConstMat m) {
-    tensors.push_back(FloatTensor(name, {static_cast<int64_t>(m.rows), static_cast<int64_t>(m.cols)},
-                                  [m] { return std::vector<float>(m.data, m.data + m.rows * m.cols); }));
+    tensors.push_back(
+        FloatTensor(name, {static_cast<int64_t>(m.rows), static_cast<int64_t>(m.cols)},
+                    [m] { return std::vector<float>(m.data, m.data + m.rows * m.cols); }));
   };
   for (const AdapterModule& m : modules_) {
     const std::string name =
@@ -235,9 +244,9 @@ void Adapter::SavePeft(const std::filesystem::path& folder, const ModelConfig& c
     matrix(name + ".lora_B.weight", m.up);
     if (m.magnitude.empty()) continue;
     const ConstVec magnitude = m.magnitude;
-    tensors.push_back(FloatTensor(name + ".lora_magnitude_vector",
-                                  {static_cast<int64_t>(magnitude.size())},
-                                  [=] { return std::vector<float>(magnitude.begin(), magnitude.end()); }));
+    tensors.push_back(
+        FloatTensor(name + ".lora_magnitude_vector", {static_cast<int64_t>(magnitude.size())},
+                    [=] { return std::vector<float>(magnitude.begin(), magnitude.end()); }));
   }
   WriteSafetensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});
   WriteFileAtomically(folder / "adapter_config.json",

@@ -12,8 +12,8 @@ namespace lem {
 
 class Arena {
  public:
-  Arena() = default;              // plans
-  explicit Arena(size_t bytes);   // owns `bytes`, aligned for any vector load
+  Arena() = default;             // plans
+  explicit Arena(size_t bytes);  // owns `bytes`, aligned for any vector load
 
   Mat Matrix(size_t rows, size_t cols);
   Vec Vector(size_t size);

@@ -24,8 +24,8 @@ struct Attention {
   };
   struct Scratch {
     LoraLinear::Scratch linear;
-    Mat d_o, dq, dk, dv;      // (tokens, q_dim or kv_dim)
-    Mat dq_raw, dk_raw;       // with norms only
+    Mat d_o, dq, dk, dv;  // (tokens, q_dim or kv_dim)
+    Mat dq_raw, dk_raw;   // with norms only
   };
   struct Grads {
     LoraLinear::Grads q, k, v, o;

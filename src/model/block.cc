@@ -40,8 +40,8 @@ void Block::Backward(const PassContext& c, Depth depth, const Saved& s, const Sc
   mlp_in.Forward(b, s.x_mid, scratch.normed, {});
   const bool below_mlp = depth != Depth::kMlp || !g.mlp_in.empty();
   if (below_mlp) b.Zero(scratch.branch_in);
-  mlp.Backward(c, dbranch, scratch.normed, s.mlp, scratch.mlp, below_mlp ? scratch.branch_in : Mat(),
-               g.mlp);
+  mlp.Backward(c, dbranch, scratch.normed, s.mlp, scratch.mlp,
+               below_mlp ? scratch.branch_in : Mat(), g.mlp);
   if (below_mlp) mlp_in.Backward(b, scratch.branch_in, s.x_mid, s.mlp_in_r, dx, g.mlp_in);
   if (depth == Depth::kMlp) return;
 
@@ -57,7 +57,8 @@ void Block::Backward(const PassContext& c, Depth depth, const Saved& s, const Sc
   if (below) b.Zero(scratch.branch_in);
   attention.Backward(c, dbranch, scratch.normed, s.attention, scratch.attention,
                      below ? scratch.branch_in : Mat(), g.attention);
-  if (below) attention_in.Backward(b, scratch.branch_in, s.x_in, s.attention_in_r, dx, g.attention_in);
+  if (below)
+    attention_in.Backward(b, scratch.branch_in, s.x_in, s.attention_in_r, dx, g.attention_in);
 }
 
 }  // namespace lem

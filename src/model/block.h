@@ -19,17 +19,17 @@ struct Block {
 
   // What Backward needs. The normed inputs of both branches are made again: cheaper than keeping.
   struct Saved {
-    Mat x_in, x_mid;                  // (tokens, dim): the residual stream before each branch
-    Vec attention_in_r, mlp_in_r;     // (tokens)
-    Vec attention_out_r, mlp_out_r;   // (tokens), with post-norms
-    Mat attention_y, mlp_y;           // (tokens, dim): what the branches gave, with post-norms
+    Mat x_in, x_mid;                 // (tokens, dim): the residual stream before each branch
+    Vec attention_in_r, mlp_in_r;    // (tokens)
+    Vec attention_out_r, mlp_out_r;  // (tokens), with post-norms
+    Mat attention_y, mlp_y;          // (tokens, dim): what the branches gave, with post-norms
     Attention::Saved attention;
     Mlp::Saved mlp;
   };
   struct Scratch {
-    Operand normed;               // (tokens, dim)
-    Mat branch;                   // (tokens, dim): a branch's output, without post-norms
-    Mat branch_out, branch_in;    // (tokens, dim): gradients
+    Operand normed;             // (tokens, dim)
+    Mat branch;                 // (tokens, dim): a branch's output, without post-norms
+    Mat branch_out, branch_in;  // (tokens, dim): gradients
     Attention::Scratch attention;
     Mlp::Scratch mlp;
   };

@@ -130,12 +130,12 @@ void ReadSwitches(const ConfigFields& f, const FamilyDefaults& d, const ConfigOp
   c->attention_scale = static_cast<float>(1 / std::sqrt(scale_from));
   if (gemma) {  // absent means Gemma 2's 50 and 30; null arrives here as 0
     const bool gemma2 = family == "gemma2";
-    c->attention_softcap =
-        static_cast<float>(f.Number("attn_logit_softcapping", gemma2 ? 50 : 0));
+    c->attention_softcap = static_cast<float>(f.Number("attn_logit_softcapping", gemma2 ? 50 : 0));
     c->final_softcap = static_cast<float>(f.Number("final_logit_softcapping", gemma2 ? 30 : 0));
   }
   if (f.Bool("use_bidirectional_attention", false)) {
-    Fail(f.where(), ": use_bidirectional_attention is set: this is an encoder, which is not "
+    Fail(f.where(),
+         ": use_bidirectional_attention is set: this is an encoder, which is not "
          "supported; use a model that generates text");
   }
 }
@@ -167,9 +167,12 @@ std::vector<bool> ReadWindowed(const ConfigFields& f, std::string_view family, i
   const int pattern = f.Size(key, kMaxLayers, family == "gemma2" ? 2 : 6);
   const int first = f.Size("max_window_layers", kMaxPositions, 28);
   for (int i = 0; i < layers; ++i) {
-    if (family == "mistral") windowed[i] = true;
-    else if (family == "qwen2" || family == "qwen3") windowed[i] = i >= first;
-    else windowed[i] = (i + 1) % pattern != 0;
+    if (family == "mistral")
+      windowed[i] = true;
+    else if (family == "qwen2" || family == "qwen3")
+      windowed[i] = i >= first;
+    else
+      windowed[i] = (i + 1) % pattern != 0;
   }
   return windowed;
 }
@@ -280,8 +283,10 @@ ModelConfig ReadFolderConfig(const Checkpoint& checkpoint, const ConfigOptions& 
     const Json* value = text.Find(key);
     if (value == nullptr || !value->IsNull()) continue;
     // An explicit null differs from an absent field.
-    if (std::string_view(key) == "sliding_window") text.Set("sliding_window_is_null", true);
-    else text.Set(key, 0.0);
+    if (std::string_view(key) == "sliding_window")
+      text.Set("sliding_window_is_null", true);
+    else
+      text.Set(key, 0.0);
   }
   const FamilyDefaults& defaults = FindFamily(multimodal ? "gemma3_text" : type, where);
   const ConfigFields fields(text, where);
@@ -291,8 +296,7 @@ ModelConfig ReadFolderConfig(const Checkpoint& checkpoint, const ConfigOptions& 
   ReadSizes(fields, defaults, &config);
   ReadSwitches(fields, defaults, options, &config);
   ReadLayers(fields, defaults, &config);
-  config.usable_vocab =
-      config.family == "gemma3" ? std::min(config.vocab, 262144) : config.vocab;
+  config.usable_vocab = config.family == "gemma3" ? std::min(config.vocab, 262144) : config.vocab;
   config.eos_ids = ReadEosIds(checkpoint, text);
   ValidateConfig(config, where);
   return config;
@@ -326,9 +330,8 @@ int64_t ModelConfig::parameters() const {
 }
 
 ModelConfig ReadModelConfig(const Checkpoint& checkpoint, const ConfigOptions& options) {
-  return checkpoint.layout() == Checkpoint::Layout::kGguf
-             ? ReadGgufConfig(checkpoint, options)
-             : ReadFolderConfig(checkpoint, options);
+  return checkpoint.layout() == Checkpoint::Layout::kGguf ? ReadGgufConfig(checkpoint, options)
+                                                          : ReadFolderConfig(checkpoint, options);
 }
 
 }  // namespace lem

@@ -37,8 +37,10 @@ struct ModelConfig {
   float attention_scale = 1, attention_softcap = 0, final_softcap = 0;
   int max_positions = 0;
   std::vector<LayerConfig> layer;
-  std::string mlx_prefix = "model.";  // of the text model's names in mlx-lm; multimodal: "language_model.model."
-  Json rope_scaling;  // of global layers, as transformers spells it; null: none. For writing it back.
+  std::string mlx_prefix =
+      "model.";       // of the text model's names in mlx-lm; multimodal: "language_model.model."
+  Json rope_scaling;  // of global layers, as transformers spells it; null: none. For writing it
+                      // back.
   std::vector<int>
       eos_ids;  // of config and generation_config; empty for GGUF (the tokenizer knows)
 

@@ -42,8 +42,8 @@ class ConfigFields {
 struct RopeRule {
   std::string type = "default";  // default, linear, llama3, yarn
   double theta = 10000, factor = 1;
-  double low_freq_factor = 1, high_freq_factor = 4;       // llama3
-  double original_positions = 0;                          // llama3, yarn
+  double low_freq_factor = 1, high_freq_factor = 4;            // llama3
+  double original_positions = 0;                               // llama3, yarn
   double beta_fast = 32, beta_slow = 1, attention_factor = 0;  // yarn; 0: 0.1 ln(factor) + 1
   bool truncate = true;
 };

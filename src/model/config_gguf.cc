@@ -24,9 +24,11 @@ class GgufFields {
   // In [1, max]; 0 as `otherwise` means that the key must be there. Some converters write one value
   // per layer; they must all be the same.
   int Size(std::string_view key, int64_t max, int otherwise) const {
-    const std::vector<int64_t> values = Has(key) ? gguf_.Integers(Key(key)) : std::vector<int64_t>{};
+    const std::vector<int64_t> values =
+        Has(key) ? gguf_.Integers(Key(key)) : std::vector<int64_t>{};
     if (values.empty()) {
-      if (otherwise == 0) Fail(where(), ": the key ", Key(key), " is missing; is this a language model?");
+      if (otherwise == 0)
+        Fail(where(), ": the key ", Key(key), " is missing; is this a language model?");
       return otherwise;
     }
     for (const int64_t value : values) {
@@ -156,7 +158,8 @@ std::vector<float> ReadRopeDivisors(const Checkpoint& checkpoint, const ModelCon
   std::vector<float> divisors(static_cast<size_t>(c.head_dim / 2));
   ReadRow(*stored, 0, divisors);
   for (const float d : divisors) {
-    if (!(d > 0)) Fail(checkpoint.path().string(), ": rope_freqs.weight holds ", d, ", not a divisor");
+    if (!(d > 0))
+      Fail(checkpoint.path().string(), ": rope_freqs.weight holds ", d, ", not a divisor");
   }
   return divisors;
 }
@@ -176,15 +179,16 @@ Json Llama3Scaling(const std::vector<float>& divisors, RopeRule rule, int head_d
 }
 
 void ReadLayers(const GgufFields& f, const Checkpoint& checkpoint, ModelConfig* c) {
-  const int window = f.Has("attention.sliding_window") && f.Number("attention.sliding_window", 0) > 0
-                         ? f.Size("attention.sliding_window", kMaxPositions, 0)
-                         : (c->family == "gemma2" ? 4096 : 0);
+  const int window =
+      f.Has("attention.sliding_window") && f.Number("attention.sliding_window", 0) > 0
+          ? f.Size("attention.sliding_window", kMaxPositions, 0)
+          : (c->family == "gemma2" ? 4096 : 0);
   const RopeRule global = ReadGlobalRope(f, *c);
   RopeRule local;  // unscaled
   local.theta = f.Number("rope.local.freq_base", f.Number("rope.freq_base_swa", 10000));
   const std::vector<float> divisors = ReadRopeDivisors(checkpoint, *c);
-  c->rope_scaling = divisors.empty() ? RopeScalingJson(global)
-                                     : Llama3Scaling(divisors, global, c->head_dim);
+  c->rope_scaling =
+      divisors.empty() ? RopeScalingJson(global) : Llama3Scaling(divisors, global, c->head_dim);
   c->layer.resize(static_cast<size_t>(c->layers));
   for (int i = 0; i < c->layers; ++i) {
     LayerConfig& layer = c->layer[static_cast<size_t>(i)];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// The kinds of RoPE scaling (model-formats 2.4), all brought to one form: a divisor per frequency, a
-// divisor of the position, and a factor on cos and sin.
+// The kinds of RoPE scaling (model-formats 2.4), all brought to one form: a divisor per frequency,
+// a divisor of the position, and a factor on cos and sin.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -73,8 +73,7 @@ void ApplyRope(const RopeRule& rule, int head_dim, std::string_view where, Layer
     layer->rope_position_divisor = static_cast<float>(rule.factor);
   } else if (rule.type == "llama3") {
     for (int j = 0; j < head_dim / 2; ++j) {
-      layer->rope_divisors.push_back(
-          Llama3Divisor(rule, std::pow(rule.theta, 2.0 * j / head_dim)));
+      layer->rope_divisors.push_back(Llama3Divisor(rule, std::pow(rule.theta, 2.0 * j / head_dim)));
     }
   } else if (rule.type == "yarn") {
     layer->rope_divisors = YarnDivisors(rule, head_dim);

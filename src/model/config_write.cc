@@ -41,8 +41,9 @@ void SetRope(const ModelConfig& c, Json* json) {
     if (layer.window == 0) global = &layer;
   }
   if (!global->rope_divisors.empty() && c.rope_scaling.IsNull()) {
-    Fail("config.json: this model's RoPE divisors follow no rule that transformers knows; "
-         "keep it as GGUF");
+    Fail(
+        "config.json: this model's RoPE divisors follow no rule that transformers knows; "
+        "keep it as GGUF");
   }
   json->Set("rope_theta", Short(global->rope_theta));
   json->Set("rope_scaling", c.rope_scaling);

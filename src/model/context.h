@@ -20,9 +20,9 @@ struct CachedRows {
 struct PassContext {
   Backend& backend;
   Precision precision = Precision::kBFloat16;
-  std::span<const int32_t> positions;     // of each row in its sequence
-  std::span<const Segment> segments;      // training: a sequence attends within its rows
-  std::span<const CachedRows> cached;     // inference: ... and to what its cache holds
+  std::span<const int32_t> positions;  // of each row in its sequence
+  std::span<const Segment> segments;   // training: a sequence attends within its rows
+  std::span<const CachedRows> cached;  // inference: ... and to what its cache holds
   bool dropout = false;
   uint64_t dropout_seed = 0, step = 0;
 

@@ -36,8 +36,7 @@ std::unique_ptr<Decoder> Decoder::Load(Backend& backend, const Checkpoint& check
   ModelConfig config = ReadModelConfig(checkpoint, {.embed_scale_bf16 = rounded});
   WeightMap map = WeightMap::Locate(checkpoint, config);
   std::unique_ptr<Decoder> decoder(new Decoder);
-  decoder->state_ =
-      std::make_unique<State>(backend, std::move(config), options, std::move(map));
+  decoder->state_ = std::make_unique<State>(backend, std::move(config), options, std::move(map));
   return decoder;
 }
 

@@ -21,9 +21,9 @@ Decoder::State::State(Backend& backend, ModelConfig config, const DecoderOptions
 }
 
 const Weight* Decoder::State::Prepare(const StoredMatrix& stored, bool input_gradients) {
-  weights.push_back(backend.Prepare(stored, {.precision = options.precision,
-                                             .form = options.form,
-                                             .input_gradients = input_gradients}));
+  weights.push_back(backend.Prepare(
+      stored,
+      {.precision = options.precision, .form = options.form, .input_gradients = input_gradients}));
   return weights.back().get();
 }
 
@@ -35,13 +35,20 @@ ConstVec Decoder::State::Keep(const StoredMatrix& stored) {
 LoraLinear& Decoder::State::Linear(int layer, Projection projection) {
   Block& b = blocks[static_cast<size_t>(layer)];
   switch (projection) {
-    case Projection::kQ: return b.attention.q;
-    case Projection::kK: return b.attention.k;
-    case Projection::kV: return b.attention.v;
-    case Projection::kO: return b.attention.o;
-    case Projection::kGate: return b.mlp.gate;
-    case Projection::kUp: return b.mlp.up;
-    case Projection::kDown: return b.mlp.down;
+    case Projection::kQ:
+      return b.attention.q;
+    case Projection::kK:
+      return b.attention.k;
+    case Projection::kV:
+      return b.attention.v;
+    case Projection::kO:
+      return b.attention.o;
+    case Projection::kGate:
+      return b.mlp.gate;
+    case Projection::kUp:
+      return b.mlp.up;
+    case Projection::kDown:
+      return b.mlp.down;
   }
   LEM_CHECK(false);
 }
@@ -49,12 +56,18 @@ LoraLinear& Decoder::State::Linear(int layer, Projection projection) {
 Norm& Decoder::State::NormOf(int layer, NormSlot slot) {
   Block& b = blocks[static_cast<size_t>(layer)];
   switch (slot) {
-    case NormSlot::kAttentionIn: return b.attention_in;
-    case NormSlot::kAttentionOut: return b.attention_out;
-    case NormSlot::kMlpIn: return b.mlp_in;
-    case NormSlot::kMlpOut: return b.mlp_out;
-    case NormSlot::kQ: return b.attention.q_norm;
-    case NormSlot::kK: return b.attention.k_norm;
+    case NormSlot::kAttentionIn:
+      return b.attention_in;
+    case NormSlot::kAttentionOut:
+      return b.attention_out;
+    case NormSlot::kMlpIn:
+      return b.mlp_in;
+    case NormSlot::kMlpOut:
+      return b.mlp_out;
+    case NormSlot::kQ:
+      return b.attention.q_norm;
+    case NormSlot::kK:
+      return b.attention.k_norm;
   }
   LEM_CHECK(false);
 }
@@ -62,8 +75,8 @@ Norm& Decoder::State::NormOf(int layer, NormSlot slot) {
 void Decoder::State::BuildBlock(int layer) {
   const WeightMap::Block& stored = map.blocks[static_cast<size_t>(layer)];
   const LayerConfig& rule = config.layer[static_cast<size_t>(layer)];
-  const bool gradients = options.input_gradients_from_layer_set &&
-                         layer >= options.input_gradients_from_layer;
+  const bool gradients =
+      options.input_gradients_from_layer_set && layer >= options.input_gradients_from_layer;
   for (int p = 0; p < kProjections; ++p) {
     const auto projection = static_cast<Projection>(p);
     const TensorShape shape = ShapeOf(config, projection);
@@ -96,57 +109,74 @@ void Decoder::State::Cover(int64_t count) {
   for (RopeTables& rope : ropes) rope.Cover(count);
 }
 
-Mat Decoder::State::Run(std::span<const Chunk> chunks) {
+namespace {
+
+// A ragged batch, row by row.
+struct Rows {
   std::vector<int32_t> ids, positions;
   std::vector<CachedRows> cached;
-  int64_t furthest = 0;
+  int64_t furthest = 0;  // positions that the rope tables must cover
+};
+
+Rows RowsOf(std::span<const Chunk> chunks, int vocab) {
+  Rows rows;
   for (const Chunk& chunk : chunks) {
     LEM_CHECK(!chunk.ids.empty());
     const int64_t first = chunk.cache->length();
-    cached.push_back({chunk.cache, ids.size(), ids.size() + chunk.ids.size()});
+    rows.cached.push_back({chunk.cache, rows.ids.size(), rows.ids.size() + chunk.ids.size()});
     for (size_t i = 0; i < chunk.ids.size(); ++i) {
-      LEM_CHECK(chunk.ids[i] >= 0 && chunk.ids[i] < config.vocab);
-      ids.push_back(chunk.ids[i]);
-      positions.push_back(static_cast<int32_t>(first + static_cast<int64_t>(i)));
+      LEM_CHECK(chunk.ids[i] >= 0 && chunk.ids[i] < vocab);
+      rows.ids.push_back(chunk.ids[i]);
+      rows.positions.push_back(static_cast<int32_t>(first + static_cast<int64_t>(i)));
     }
-    furthest = std::max<int64_t>(furthest, first + static_cast<int64_t>(chunk.ids.size()));
+    rows.furthest = std::max<int64_t>(rows.furthest, rows.positions.back() + 1);
   }
-  Cover(furthest);
+  return rows;
+}
 
-  const auto lay_out = [&](size_t tokens, Arena* a, Block::Saved* saved, Block::Scratch* scratch) {
-    const PassSizes sizes = {.config = config,
-                             .adapter = adapter ? &adapter->shape() : nullptr,
-                             .tokens = tokens,
-                             .bf16 = options.precision == Precision::kBFloat16};
-    const Mat x = a->Matrix(tokens, static_cast<size_t>(config.dim));
-    *saved = LayOutSaved(sizes, true, a);
-    *scratch = LayOutScratch(sizes, a);
-    return x;
-  };
-  Block::Saved saved;
-  Block::Scratch scratch;
-  if (ids.size() > arena_tokens) {
+}  // namespace
+
+// The memory of an inference pass: one block's, used by all of them in turn.
+Decoder::State::Workspace Decoder::State::LayOut(size_t tokens, Arena* a) const {
+  const PassSizes sizes = {.config = config,
+                           .adapter = adapter ? &adapter->shape() : nullptr,
+                           .tokens = tokens,
+                           .bf16 = options.precision == Precision::kBFloat16};
+  Workspace w;
+  w.x = a->Matrix(tokens, static_cast<size_t>(config.dim));
+  w.saved = LayOutSaved(sizes, true, a);
+  w.scratch = LayOutScratch(sizes, a);
+  return w;
+}
+
+Decoder::State::Workspace Decoder::State::WorkspaceFor(size_t tokens) {
+  if (tokens > arena_tokens) {
     Arena plan;
-    lay_out(ids.size(), &plan, &saved, &scratch);
+    LayOut(tokens, &plan);
     arena = Arena();  // the old one goes before the new one comes
     arena = Arena(plan.peak());
-    arena_tokens = ids.size();
+    arena_tokens = tokens;
   }
   arena.Rewind(0);
-  const Mat x = lay_out(ids.size(), &arena, &saved, &scratch);
+  return LayOut(tokens, &arena);
+}
 
-  backend.Embed(ids, *embedding, config.embed_scale, x);
+Mat Decoder::State::Run(std::span<const Chunk> chunks) {
+  const Rows rows = RowsOf(chunks, config.vocab);
+  Cover(rows.furthest);
+  const Workspace w = WorkspaceFor(rows.ids.size());
+  backend.Embed(rows.ids, *embedding, config.embed_scale, w.x);
   const PassContext context = {.backend = backend,
                                .precision = options.precision,
-                               .positions = positions,
+                               .positions = rows.positions,
                                .segments = {},
-                               .cached = cached};
+                               .cached = rows.cached};
   for (size_t i = 0; i < blocks.size(); ++i) {
-    blocks[i].Forward(context, false, saved, scratch, x);
-    if (observe) observe(static_cast<int>(i), x);
+    blocks[i].Forward(context, false, w.saved, w.scratch, w.x);
+    if (observe) observe(static_cast<int>(i), w.x);
   }
   for (const Chunk& chunk : chunks) chunk.cache->Advance(static_cast<int64_t>(chunk.ids.size()));
-  return x;
+  return w.x;
 }
 
 Mat Decoder::State::WantedRows(std::span<const Chunk> chunks, ConstMat x) {

@@ -25,17 +25,17 @@ struct Decoder::State {
 
   std::vector<std::unique_ptr<Weight>> weights;  // all, for their bytes
   const Weight* embedding = nullptr;
-  const Weight* head = nullptr;             // the embedding where they are tied
-  std::deque<std::vector<float>> vectors;   // gains and biases; a deque keeps them in place
+  const Weight* head = nullptr;            // the embedding where they are tied
+  std::deque<std::vector<float>> vectors;  // gains and biases; a deque keeps them in place
   Norm final_norm;
-  std::deque<RopeTables> ropes;             // one per rule: at most two
+  std::deque<RopeTables> ropes;  // one per rule: at most two
   std::vector<Block> blocks;
 
   const Adapter* adapter = nullptr;
   DoraNorms dora;
 
-  Arena arena;              // of inference
-  size_t arena_tokens = 0;  // for which it is large enough
+  Arena arena;                                         // of inference
+  size_t arena_tokens = 0;                             // for which it is large enough
   std::function<void(int layer, ConstMat x)> observe;  // after each block; for tests
 
   std::vector<float> rows;  // gathered rows before the head
@@ -56,6 +56,13 @@ struct Decoder::State {
   void Logits(ConstMat hidden, Mat logits);
 
  private:
+  struct Workspace {
+    Mat x;
+    Block::Saved saved;
+    Block::Scratch scratch;
+  };
+  Workspace LayOut(size_t tokens, Arena* arena) const;
+  Workspace WorkspaceFor(size_t tokens);
   const Weight* Prepare(const StoredMatrix& stored, bool input_gradients);
   ConstVec Keep(const StoredMatrix& stored);
   void BuildBlock(int layer);

@@ -46,7 +46,8 @@ void DoraNorms::Refresh(Backend& backend, std::span<const Weight* const> weights
     std::vector<double> gram(rank * rank);
     for (size_t a = 0; a < rank; ++a)
       for (size_t b = 0; b < rank; ++b)
-        for (size_t k = 0; k < m.down.cols; ++k) gram[a * rank + b] += double{m.down.Row(a)[k]} * m.down.Row(b)[k];
+        for (size_t k = 0; k < m.down.cols; ++k)
+          gram[a * rank + b] += double{m.down.Row(a)[k]} * m.down.Row(b)[k];
     for (size_t o = 0; o < out; ++o) {
       double cross = 0, own = 0;
       for (size_t a = 0; a < rank; ++a) {

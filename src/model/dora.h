@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// The row norms that DoRA divides by:  n_o = | W_o + s up_o down |, without a dequantised copy of W:
+// The row norms that DoRA divides by:  n_o = | W_o + s up_o down |, without a dequantised copy of
+// W:
 //
 //   n_o^2 = |W_o|^2 + 2 s up_o . (W_o down^T) + s^2 up_o (down down^T) up_o^T
 #pragma once

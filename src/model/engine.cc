@@ -16,7 +16,8 @@
 namespace lem {
 
 Engine::Engine(Decoder& decoder, const EngineOptions& options)
-    : state_(new State{.decoder = decoder, .options = options, .times = {}, .logits = {}, .scratch = {}}) {
+    : state_(new State{
+          .decoder = decoder, .options = options, .times = {}, .logits = {}, .scratch = {}}) {
   LEM_CHECK(options.max_batch >= 1 && options.prefill_chunk >= 1);
 }
 
@@ -48,9 +49,8 @@ void Engine::State::Prefill(std::span<const int32_t> ids, size_t from, KvCache* 
   const Stopwatch watch;
   for (size_t at = from; at < ids.size();) {
     const size_t end = PieceEnd(at, ids.size());
-    const Chunk chunk = {.cache = cache,
-                         .ids = ids.subspan(at, end - at),
-                         .logits = Chunk::Logits::kNone};
+    const Chunk chunk = {
+        .cache = cache, .ids = ids.subspan(at, end - at), .logits = Chunk::Logits::kNone};
     decoder.Forward({&chunk, 1}, Mat());
     at = end;
   }
@@ -104,8 +104,12 @@ class Generator {
  public:
   Generator(Engine::State& state, std::span<const GenerateRequest> requests,
             const Engine::OnToken& on_token, const Engine::OnDone& on_done)
-      : s_(state), requests_(requests), on_token_(on_token), on_done_(on_done),
-        results_(requests.size()), group_of_(requests.size(), kNoGroup) {
+      : s_(state),
+        requests_(requests),
+        on_token_(on_token),
+        on_done_(on_done),
+        results_(requests.size()),
+        group_of_(requests.size(), kNoGroup) {
     Validate();
     FindGroups();
   }
@@ -143,7 +147,8 @@ class Generator {
     for (const PrefixGroup& group : GroupByPrefix(prompts)) {
       if (group.length == 0) continue;
       for (const size_t i : group.members) group_of_[i] = groups_.size();
-      groups_.push_back({.length = group.length, .waiting = group.members.size(), .cache = nullptr});
+      groups_.push_back(
+          {.length = group.length, .waiting = group.members.size(), .cache = nullptr});
     }
   }
 
@@ -161,7 +166,8 @@ class Generator {
     uint64_t used = 0;
     for (const Sequence& q : running_) used += q.cache->bytes();
     for (const SharedPrefix& g : groups_) used += g.cache ? g.cache->bytes() : 0;
-    while (next_ < requests_.size() && running_.size() < static_cast<size_t>(s_.options.max_batch)) {
+    while (next_ < requests_.size() &&
+           running_.size() < static_cast<size_t>(s_.options.max_batch)) {
       const GenerateRequest& r = requests_[next_];
       const auto room = s_.decoder.config().max_positions - static_cast<int>(r.prompt.size());
       const int max_tokens = std::min(std::max(r.max_tokens, 0), room);

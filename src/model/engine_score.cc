@@ -109,8 +109,8 @@ class Scorer {
 
   size_t StartFromHeader(std::span<const int32_t> prefix, KvCache* cache) {
     if (!s_.options.share_prefixes) return 0;
-    const auto same = std::mismatch(header_ids_.begin(), header_ids_.end(), prefix.begin(),
-                                    prefix.end());
+    const auto same =
+        std::mismatch(header_ids_.begin(), header_ids_.end(), prefix.begin(), prefix.end());
     if (same.first != header_ids_.end() || header_ids_.empty() ||
         header_ids_.size() >= prefix.size()) {
       return 0;
@@ -198,7 +198,8 @@ class Scorer {
       std::vector<size_t> owner;
       for (size_t i = 0; i < inputs.size(); ++i) {
         if (at >= inputs[i].size()) continue;
-        const size_t size = std::min(inputs[i].size() - at, static_cast<size_t>(s_.options.prefill_chunk));
+        const size_t size =
+            std::min(inputs[i].size() - at, static_cast<size_t>(s_.options.prefill_chunk));
         chunks.push_back({.cache = caches[i].get(),
                           .ids = std::span(inputs[i]).subspan(at, size),
                           .logits = Chunk::Logits::kAll});

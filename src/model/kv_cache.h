@@ -50,7 +50,7 @@ class KvCache {
     void operator()(std::byte* memory) const;
   };
   std::vector<std::unique_ptr<std::byte[], Free>> storage_;  // per layer: k rows, then v rows
-  std::vector<int64_t> rows_;                    // ring rows per layer
+  std::vector<int64_t> rows_;                                // ring rows per layer
   std::vector<int> windows_;
   int kv_dim_ = 0;
 };

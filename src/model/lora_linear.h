@@ -3,7 +3,8 @@
 //
 //   frozen   y = x W^T + bias
 //   LoRA     y = x W^T + scale (dropout(x) down^T) up^T + bias        (arxiv.org/abs/2106.09685)
-//   DoRA     y = (m / n) (x W^T + scale (dropout(x) down^T) up^T) + bias, n = |W + scale up down| by
+//   DoRA     y = (m / n) (x W^T + scale (dropout(x) down^T) up^T) + bias, n = |W + scale up down|
+//   by
 //            row, without a gradient                                  (arxiv.org/abs/2402.09353)
 //   full     y = x W^T + bias with W and bias in float32, both trained
 #pragma once

@@ -25,8 +25,8 @@ Loss::Memory Loss::LayOut(const ModelConfig& config, size_t counted, bool bf16, 
   m.r = a->Vector(counted);
   m.losses = a->Vector(counted);
   if (training) m.dx = a->Matrix(counted, dim), m.dhidden = a->Matrix(counted, dim);
-  m.logits = a->Matrix(std::min(counted, RowsAtOnce(config.vocab)),
-                       static_cast<size_t>(config.vocab));
+  m.logits =
+      a->Matrix(std::min(counted, RowsAtOnce(config.vocab)), static_cast<size_t>(config.vocab));
   return m;
 }
 

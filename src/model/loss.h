@@ -19,12 +19,12 @@ struct Loss {
   float softcap = 0;
 
   struct Memory {
-    Mat x, dx;      // (counted, dim): rows of the residual stream, and their gradients
+    Mat x, dx;       // (counted, dim): rows of the residual stream, and their gradients
     Operand hidden;  // (counted, dim), normed
-    Mat dhidden;    // (counted, dim)
-    Vec r;          // (counted)
-    Vec losses;     // (counted)
-    Mat logits;     // (rows at once, vocab)
+    Mat dhidden;     // (counted, dim)
+    Vec r;           // (counted)
+    Vec losses;      // (counted)
+    Mat logits;      // (rows at once, vocab)
   };
   static Memory LayOut(const ModelConfig& config, size_t counted, bool bf16, bool training,
                        Arena* arena);

@@ -25,7 +25,8 @@ std::vector<PrefixGroup> GroupByPrefix(std::span<const std::span<const int32_t>>
     const auto& first = sequences[group.members[0]];
     const size_t most = std::min(group.length, ids.size() - 1);
     group.length = static_cast<size_t>(
-        std::mismatch(first.begin(), first.begin() + static_cast<int64_t>(most), ids.begin()).first -
+        std::mismatch(first.begin(), first.begin() + static_cast<int64_t>(most), ids.begin())
+            .first -
         first.begin());
     group.members.push_back(i);
   }

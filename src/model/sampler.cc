@@ -39,7 +39,9 @@ std::span<const int32_t> Last(std::span<const int32_t> history, int count) {
 
 void ApplyPenalties(const SamplingOptions& o, std::span<const int32_t> history,
                     std::span<float> logits) {
-  const auto in_range = [&](int32_t id) { return id >= 0 && static_cast<size_t>(id) < logits.size(); };
+  const auto in_range = [&](int32_t id) {
+    return id >= 0 && static_cast<size_t>(id) < logits.size();
+  };
   for (const auto& [id, bias] : o.logit_bias) {
     if (in_range(id)) logits[static_cast<size_t>(id)] += bias;
   }
@@ -112,7 +114,8 @@ void ExcludeTopChoices(float threshold, const std::vector<int32_t>& never,
   for (const float value : logp) mass += std::exp(static_cast<double>(value));
   size_t above = 0;
   while (above < ranked.size() &&
-         std::exp(static_cast<double>(logp[static_cast<size_t>(ranked[above])])) > threshold * mass) {
+         std::exp(static_cast<double>(logp[static_cast<size_t>(ranked[above])])) >
+             threshold * mass) {
     ++above;
   }
   const float least = above > 0 ? logp[static_cast<size_t>(ranked[above - 1])] : 0;

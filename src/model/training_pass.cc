@@ -87,8 +87,7 @@ uint64_t TrainedNumbers(const ModelConfig& config, const AdapterShape& shape, in
 }  // namespace
 
 int64_t TrainBatch::counted() const {
-  return static_cast<int64_t>(targets.size()) -
-         std::count(targets.begin(), targets.end(), -1);
+  return static_cast<int64_t>(targets.size()) - std::count(targets.begin(), targets.end(), -1);
 }
 
 struct TrainingPass::State {
@@ -159,24 +158,37 @@ Block::Grads GradsOf(Adapter& gradients, int layer) {
   Block::Grads g;
   const auto linear = [&](Projection p) -> LoraLinear::Grads& {
     switch (p) {
-      case Projection::kQ: return g.attention.q;
-      case Projection::kK: return g.attention.k;
-      case Projection::kV: return g.attention.v;
-      case Projection::kO: return g.attention.o;
-      case Projection::kGate: return g.mlp.gate;
-      case Projection::kUp: return g.mlp.up;
-      case Projection::kDown: return g.mlp.down;
+      case Projection::kQ:
+        return g.attention.q;
+      case Projection::kK:
+        return g.attention.k;
+      case Projection::kV:
+        return g.attention.v;
+      case Projection::kO:
+        return g.attention.o;
+      case Projection::kGate:
+        return g.mlp.gate;
+      case Projection::kUp:
+        return g.mlp.up;
+      case Projection::kDown:
+        return g.mlp.down;
     }
     LEM_CHECK(false);
   };
   const auto norm = [&](NormSlot slot) -> Vec& {
     switch (slot) {
-      case NormSlot::kAttentionIn: return g.attention_in;
-      case NormSlot::kAttentionOut: return g.attention_out;
-      case NormSlot::kMlpIn: return g.mlp_in;
-      case NormSlot::kMlpOut: return g.mlp_out;
-      case NormSlot::kQ: return g.attention.q_norm;
-      case NormSlot::kK: return g.attention.k_norm;
+      case NormSlot::kAttentionIn:
+        return g.attention_in;
+      case NormSlot::kAttentionOut:
+        return g.attention_out;
+      case NormSlot::kMlpIn:
+        return g.mlp_in;
+      case NormSlot::kMlpOut:
+        return g.mlp_out;
+      case NormSlot::kQ:
+        return g.attention.q_norm;
+      case NormSlot::kK:
+        return g.attention.k_norm;
     }
     LEM_CHECK(false);
   };
@@ -263,8 +275,8 @@ void TrainingPass::State::Forward(const PassContext& c, const TrainBatch& batch,
     }
     // Frozen lower blocks leave nothing: they scribble on the first trained block's memory.
     m.blocks[static_cast<size_t>(i)].Forward(c, trained && !options.grad_checkpoint,
-                                             layout.saved[keep ? SavedIndex(i) : 0],
-                                             layout.scratch, layout.x);
+                                             layout.saved[keep ? SavedIndex(i) : 0], layout.scratch,
+                                             layout.x);
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Names of tensors, per container, and their location in a checkpoint (model-formats 1.6, 6.4, 6.5).
+// Names of tensors, per container, and their location in a checkpoint
+// (model-formats 1.6, 6.4, 6.5).
 #include "model/weights.h"
 
 #include <array>
@@ -30,25 +31,36 @@ const ProjectionNames& NamesOf(Projection projection) {
 // Gemma's is the one on the attention's output.
 std::string_view NormPath(const ModelConfig& config, NormSlot slot) {
   switch (slot) {
-    case NormSlot::kAttentionIn: return "input_layernorm";
-    case NormSlot::kAttentionOut: return "post_attention_layernorm";
+    case NormSlot::kAttentionIn:
+      return "input_layernorm";
+    case NormSlot::kAttentionOut:
+      return "post_attention_layernorm";
     case NormSlot::kMlpIn:
       return config.post_norms ? "pre_feedforward_layernorm" : "post_attention_layernorm";
-    case NormSlot::kMlpOut: return "post_feedforward_layernorm";
-    case NormSlot::kQ: return "self_attn.q_norm";
-    case NormSlot::kK: return "self_attn.k_norm";
+    case NormSlot::kMlpOut:
+      return "post_feedforward_layernorm";
+    case NormSlot::kQ:
+      return "self_attn.q_norm";
+    case NormSlot::kK:
+      return "self_attn.k_norm";
   }
   LEM_CHECK(false);
 }
 
 std::string_view NormGgufName(NormSlot slot) {
   switch (slot) {
-    case NormSlot::kAttentionIn: return "attn_norm";
-    case NormSlot::kAttentionOut: return "post_attention_norm";
-    case NormSlot::kMlpIn: return "ffn_norm";
-    case NormSlot::kMlpOut: return "post_ffw_norm";
-    case NormSlot::kQ: return "attn_q_norm";
-    case NormSlot::kK: return "attn_k_norm";
+    case NormSlot::kAttentionIn:
+      return "attn_norm";
+    case NormSlot::kAttentionOut:
+      return "post_attention_norm";
+    case NormSlot::kMlpIn:
+      return "ffn_norm";
+    case NormSlot::kMlpOut:
+      return "post_ffw_norm";
+    case NormSlot::kQ:
+      return "attn_q_norm";
+    case NormSlot::kK:
+      return "attn_k_norm";
   }
   LEM_CHECK(false);
 }
@@ -62,7 +74,8 @@ std::string FindPrefix(const Checkpoint& checkpoint) {
   for (const char* prefix : {"model.", "language_model.model.", "model.language_model."}) {
     if (checkpoint.Find(prefix + std::string("embed_tokens.weight"))) return prefix;
   }
-  Fail(checkpoint.path().string(), ": expected a tensor model.embed_tokens.weight (or under "
+  Fail(checkpoint.path().string(),
+       ": expected a tensor model.embed_tokens.weight (or under "
        "language_model.), found none; is this a complete model?");
 }
 
@@ -70,7 +83,8 @@ std::string FindPrefix(const Checkpoint& checkpoint) {
 class Locator {
  public:
   Locator(const Checkpoint& checkpoint, const ModelConfig& config)
-      : checkpoint_(checkpoint), config_(config),
+      : checkpoint_(checkpoint),
+        config_(config),
         gguf_(checkpoint.layout() == Checkpoint::Layout::kGguf),
         prefix_(gguf_ ? "" : FindPrefix(checkpoint)) {}
 
@@ -113,9 +127,9 @@ class Locator {
 
   StoredMatrix Norm(NormSlot slot, int layer) const {
     const bool per_head = slot == NormSlot::kQ || slot == NormSlot::kK;
-    const std::string name = gguf_ ? GgufNormName(config_, slot, layer)
-                                   : prefix_ + LayerName("layers.", layer, NormPath(config_, slot)) +
-                                         ".weight";
+    const std::string name =
+        gguf_ ? GgufNormName(config_, slot, layer)
+              : prefix_ + LayerName("layers.", layer, NormPath(config_, slot)) + ".weight";
     return Gain(name, per_head ? config_.head_dim : config_.dim);
   }
 
@@ -145,9 +159,7 @@ class Locator {
     }
     return m;
   }
-  StoredMatrix Vector(const std::string& name, int64_t size) const {
-    return Matrix(name, 1, size);
-  }
+  StoredMatrix Vector(const std::string& name, int64_t size) const { return Matrix(name, 1, size); }
   StoredMatrix Gain(const std::string& name, int64_t size) const {
     StoredMatrix m = Vector(name, size);
     if (config_.norm_plus_one && !gguf_) m.plus = 1;
@@ -163,11 +175,14 @@ class Locator {
 bool HasNorm(const ModelConfig& config, NormSlot slot) {
   switch (slot) {
     case NormSlot::kAttentionIn:
-    case NormSlot::kMlpIn: return true;
+    case NormSlot::kMlpIn:
+      return true;
     case NormSlot::kAttentionOut:
-    case NormSlot::kMlpOut: return config.post_norms;
+    case NormSlot::kMlpOut:
+      return config.post_norms;
     case NormSlot::kQ:
-    case NormSlot::kK: return config.qk_norm;
+    case NormSlot::kK:
+      return config.qk_norm;
   }
   LEM_CHECK(false);
 }
@@ -176,9 +191,12 @@ bool HasBias(const ModelConfig& config, Projection p) {
   switch (p) {
     case Projection::kQ:
     case Projection::kK:
-    case Projection::kV: return config.qkv_bias;
-    case Projection::kO: return config.o_bias;
-    default: return config.mlp_bias;
+    case Projection::kV:
+      return config.qkv_bias;
+    case Projection::kO:
+      return config.o_bias;
+    default:
+      return config.mlp_bias;
   }
 }
 
@@ -197,13 +215,18 @@ std::optional<Projection> ProjectionByPath(std::string_view path) {
 
 TensorShape ShapeOf(const ModelConfig& c, Projection projection) {
   switch (projection) {
-    case Projection::kQ: return {c.q_dim(), c.dim};
+    case Projection::kQ:
+      return {c.q_dim(), c.dim};
     case Projection::kK:
-    case Projection::kV: return {c.kv_dim(), c.dim};
-    case Projection::kO: return {c.dim, c.q_dim()};
+    case Projection::kV:
+      return {c.kv_dim(), c.dim};
+    case Projection::kO:
+      return {c.dim, c.q_dim()};
     case Projection::kGate:
-    case Projection::kUp: return {c.mlp_dim, c.dim};
-    case Projection::kDown: return {c.dim, c.mlp_dim};
+    case Projection::kUp:
+      return {c.mlp_dim, c.dim};
+    case Projection::kDown:
+      return {c.dim, c.mlp_dim};
   }
   LEM_CHECK(false);
 }
@@ -251,8 +274,8 @@ std::vector<float> ReadVector(const StoredMatrix& stored) {
   std::vector<float> values(static_cast<size_t>(stored.rows * stored.cols));
   const std::span<float> all(values);
   for (int64_t r = 0; r < stored.rows; ++r) {
-    ReadRow(stored, r, all.subspan(static_cast<size_t>(r * stored.cols),
-                                   static_cast<size_t>(stored.cols)));
+    ReadRow(stored, r,
+            all.subspan(static_cast<size_t>(r * stored.cols), static_cast<size_t>(stored.cols)));
   }
   return values;
 }

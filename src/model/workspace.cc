@@ -18,7 +18,8 @@ LoraLinear::Saved LayOutLow(const PassSizes& z, bool adapted, Projection p, Aren
 
 Attention::Saved LayOutAttention(const PassSizes& z, bool adapted, Arena* a) {
   const ModelConfig& c = z.config;
-  const size_t t = z.tokens, q = static_cast<size_t>(c.q_dim()), kv = static_cast<size_t>(c.kv_dim());
+  const size_t t = z.tokens, q = static_cast<size_t>(c.q_dim()),
+               kv = static_cast<size_t>(c.kv_dim());
   Attention::Saved s;
   s.q_low = LayOutLow(z, adapted, Projection::kQ, a);
   s.k_low = LayOutLow(z, adapted, Projection::kK, a);
@@ -91,9 +92,8 @@ Mlp::Scratch LayOutMlpScratch(const PassSizes& z, const LoraLinear::Scratch& lin
 }  // namespace
 
 bool Adapts(const AdapterShape& shape, Projection projection) {
-  return shape.keys.empty() ||
-         std::find(shape.keys.begin(), shape.keys.end(), ProjectionPath(projection)) !=
-             shape.keys.end();
+  return shape.keys.empty() || std::find(shape.keys.begin(), shape.keys.end(),
+                                         ProjectionPath(projection)) != shape.keys.end();
 }
 
 Block::Saved LayOutSaved(const PassSizes& z, bool adapted, Arena* a) {

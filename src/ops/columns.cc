@@ -13,7 +13,8 @@ constexpr int64_t kRowGrain = 16, kColumnGrain = 64;
 template <class Work>
 void ForRows(Mat y, const Work& work) {
   ParallelFor(static_cast<int64_t>(y.rows), kRowGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t t = begin; t < end; ++t) work(static_cast<size_t>(t), y.Row(static_cast<size_t>(t)));
+    for (int64_t t = begin; t < end; ++t)
+      work(static_cast<size_t>(t), y.Row(static_cast<size_t>(t)));
   });
 }
 
@@ -39,7 +40,8 @@ void AddColumnSums(ConstMat x, Vec sums) {
   ParallelFor(static_cast<int64_t>(x.cols), kColumnGrain, [&](int64_t begin, int64_t end) {
     for (size_t t = 0; t < x.rows; ++t) {
       const ConstVec row = x.Row(t);
-      for (int64_t c = begin; c < end; ++c) sums[static_cast<size_t>(c)] += row[static_cast<size_t>(c)];
+      for (int64_t c = begin; c < end; ++c)
+        sums[static_cast<size_t>(c)] += row[static_cast<size_t>(c)];
     }
   });
 }

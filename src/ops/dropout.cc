@@ -54,9 +54,8 @@ void Dropout(const DropoutKey& key, float p, ConstOperand x, Operand y) {
 
 void AddDropout(const DropoutKey& key, float p, ConstMat x, Mat y) {
   LEM_CHECK(x.rows == y.rows && x.cols == y.cols);
-  ForEachFactor(key, p, x.rows, x.cols, [&](size_t t, size_t c, float factor) {
-    y.Row(t)[c] += x.Row(t)[c] * factor;
-  });
+  ForEachFactor(key, p, x.rows, x.cols,
+                [&](size_t t, size_t c, float factor) { y.Row(t)[c] += x.Row(t)[c] * factor; });
 }
 
 }  // namespace lem

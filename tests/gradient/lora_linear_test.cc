@@ -34,12 +34,17 @@ struct Numbers {
 };
 
 struct Memory {
-  std::vector<float> low = std::vector<float>(kTokens * kRank), undirected = std::vector<float>(kTokens * kOut),
-                     in = std::vector<float>(kTokens * kIn), in_grad = in, low_grad = low, out_grad = undirected,
-                     y = undirected, dx = in;
-  LoraLinear::Saved saved() { return {.low = AsMat(low, kRank), .undirected = AsMat(undirected, kOut)}; }
+  std::vector<float> low = std::vector<float>(kTokens * kRank),
+                     undirected = std::vector<float>(kTokens * kOut),
+                     in = std::vector<float>(kTokens * kIn), in_grad = in, low_grad = low,
+                     out_grad = undirected, y = undirected, dx = in;
+  LoraLinear::Saved saved() {
+    return {.low = AsMat(low, kRank), .undirected = AsMat(undirected, kOut)};
+  }
   LoraLinear::Scratch scratch() {
-    return {.in = AsMat(in, kIn), .in_grad = AsMat(in_grad, kIn), .low_grad = AsMat(low_grad, kRank),
+    return {.in = AsMat(in, kIn),
+            .in_grad = AsMat(in_grad, kIn),
+            .low_grad = AsMat(low_grad, kRank),
             .out_grad = AsMat(out_grad, kOut)};
   }
 };
@@ -52,23 +57,41 @@ std::unique_ptr<Weight> Prepare(std::vector<float>& w) {
 }
 
 PassContext Context(bool dropout) {
-  return {.backend = CpuBackend(), .precision = Precision::kFloat32, .positions = {}, .segments = {},
-          .cached = {}, .dropout = dropout, .dropout_seed = 9, .step = 4};
+  return {.backend = CpuBackend(),
+          .precision = Precision::kFloat32,
+          .positions = {},
+          .segments = {},
+          .cached = {},
+          .dropout = dropout,
+          .dropout_seed = 9,
+          .step = 4};
 }
 
 void CheckLowRank(bool dora, float dropout) {
   Numbers n;
   Memory memory;
   const auto weight = Prepare(n.w);
-  LoraLinear layer{.weight = weight.get(), .trained = {}, .bias = n.bias, .down = AsMat(n.down, kIn),
-                   .up = AsMat(n.up, kRank), .inverse_norms = {}, .factors = {}, .scale = kScale,
-                   .dropout = dropout, .module = 3, .in = kIn, .out = kOut};
+  LoraLinear layer{.weight = weight.get(),
+                   .trained = {},
+                   .bias = n.bias,
+                   .down = AsMat(n.down, kIn),
+                   .up = AsMat(n.up, kRank),
+                   .inverse_norms = {},
+                   .factors = {},
+                   .scale = kScale,
+                   .dropout = dropout,
+                   .module = 3,
+                   .in = kIn,
+                   .out = kOut};
   if (dora) layer.inverse_norms = n.inverse_norms, layer.factors = n.factors;
   const PassContext context = Context(dropout > 0);
   layer.Forward(context, AsMat(n.x, kIn), memory.saved(), memory.scratch(), AsMat(memory.y, kOut));
   std::vector<float> ddown(n.down.size()), dup(n.up.size()), dmagnitude(kOut), dbias(kOut);
-  const LoraLinear::Grads grads = {.down = AsMat(ddown, kIn), .up = AsMat(dup, kRank), .weight = {},
-                                   .magnitude = dora ? Vec(dmagnitude) : Vec(), .bias = dbias};
+  const LoraLinear::Grads grads = {.down = AsMat(ddown, kIn),
+                                   .up = AsMat(dup, kRank),
+                                   .weight = {},
+                                   .magnitude = dora ? Vec(dmagnitude) : Vec(),
+                                   .bias = dbias};
   layer.Backward(context, AsMat(n.dy, kOut), AsMat(n.x, kIn), memory.saved(), memory.scratch(),
                  AsMat(memory.dx, kIn), grads);
 
@@ -86,18 +109,26 @@ void CheckLowRank(bool dora, float dropout) {
     }
     return Dot(n.dy, y);
   };
-  const auto x = Lift(n.x), down = Lift(n.down), up = Lift(n.up), m = Lift(n.magnitude), bias = Lift(n.bias);
-  ExpectGradient("dx", memory.dx, n.x, kTolerance, [&](const auto& z) { return loss(z, down, up, m, bias); });
-  ExpectGradient("ddown", ddown, n.down, kTolerance, [&](const auto& z) { return loss(x, z, up, m, bias); });
-  ExpectGradient("dup", dup, n.up, kTolerance, [&](const auto& z) { return loss(x, down, z, m, bias); });
-  ExpectGradient("dbias", dbias, n.bias, kTolerance, [&](const auto& z) { return loss(x, down, up, m, z); });
+  const auto x = Lift(n.x), down = Lift(n.down), up = Lift(n.up), m = Lift(n.magnitude),
+             bias = Lift(n.bias);
+  ExpectGradient("dx", memory.dx, n.x, kTolerance,
+                 [&](const auto& z) { return loss(z, down, up, m, bias); });
+  ExpectGradient("ddown", ddown, n.down, kTolerance,
+                 [&](const auto& z) { return loss(x, z, up, m, bias); });
+  ExpectGradient("dup", dup, n.up, kTolerance,
+                 [&](const auto& z) { return loss(x, down, z, m, bias); });
+  ExpectGradient("dbias", dbias, n.bias, kTolerance,
+                 [&](const auto& z) { return loss(x, down, up, m, z); });
   if (!dora) return;
-  ExpectGradient("dm", dmagnitude, n.magnitude, kTolerance, [&](const auto& z) { return loss(x, down, up, z, bias); });
+  ExpectGradient("dm", dmagnitude, n.magnitude, kTolerance,
+                 [&](const auto& z) { return loss(x, down, up, z, bias); });
 }
 
 TEST(LoraLinearGradient, LoraMatchesTheComplexStep) { CheckLowRank(false, 0); }
 TEST(LoraLinearGradient, DoraMatchesTheComplexStep) { CheckLowRank(true, 0); }
-TEST(LoraLinearGradient, DropoutMatchesTheComplexStep) { CheckLowRank(false, 0.4f), CheckLowRank(true, 0.4f); }
+TEST(LoraLinearGradient, DropoutMatchesTheComplexStep) {
+  CheckLowRank(false, 0.4f), CheckLowRank(true, 0.4f);
+}
 
 TEST(LoraLinearGradient, FullMatchesTheComplexStep) {
   Numbers n;
@@ -109,8 +140,10 @@ TEST(LoraLinearGradient, FullMatchesTheComplexStep) {
   std::vector<float> dw(n.w.size()), dbias(kOut);
   layer.Backward(context, AsMat(n.dy, kOut), AsMat(n.x, kIn), {}, {}, AsMat(memory.dx, kIn),
                  {.down = {}, .up = {}, .weight = AsMat(dw, kIn), .magnitude = {}, .bias = dbias});
-  ExpectGradient("dw", dw, n.w, kTolerance, [&](const auto& z) { return Dot(n.dy, reference::MatMul(Lift(n.x), z, kIn)); });
-  ExpectGradient("dx", memory.dx, n.x, kTolerance, [&](const auto& z) { return Dot(n.dy, reference::MatMul(z, Lift(n.w), kIn)); });
+  ExpectGradient("dw", dw, n.w, kTolerance,
+                 [&](const auto& z) { return Dot(n.dy, reference::MatMul(Lift(n.x), z, kIn)); });
+  ExpectGradient("dx", memory.dx, n.x, kTolerance,
+                 [&](const auto& z) { return Dot(n.dy, reference::MatMul(z, Lift(n.w), kIn)); });
 }
 
 TEST(Dropout, KeepsTheMeanAndDependsOnItsKeyAlone) {

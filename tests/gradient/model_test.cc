@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// The training pass of whole tiny models against the complex step through the reference model: LoRA,
-// DoRA and full tuning, in every family (windows, grouped heads, norms of heads, post-norms,
+// The training pass of whole tiny models against the complex step through the reference model:
+// LoRA, DoRA and full tuning, in every family (windows, grouped heads, norms of heads, post-norms,
 // soft-caps, biases).
 #include <gtest/gtest.h>
 
@@ -45,8 +45,10 @@ TEST_P(ModelGradient, MatchesTheComplexStep) {
   model.decoder->SetAdapter(&adapter);
   const TrainBatch batch = TinyBatch(goldens);
   TrainingPass pass(*model.decoder, adapter,
-                    {.max_tokens = static_cast<int64_t>(batch.ids.size()), .max_counted = 0,
-                     .grad_checkpoint = false, .dropout_seed = 0});
+                    {.max_tokens = static_cast<int64_t>(batch.ids.size()),
+                     .max_counted = 0,
+                     .grad_checkpoint = false,
+                     .dropout_seed = 0});
   Adapter gradients = adapter.LikeThis();
   const float weight = 0.5f;
   const double loss = pass.ForwardBackward(batch, weight, 0, gradients);
@@ -58,12 +60,14 @@ TEST_P(ModelGradient, MatchesTheComplexStep) {
   EXPECT_NEAR(loss * weight, std::real(reference_loss(Lift(adapter.values()))), 1e-4 * loss);
 
   const std::vector<float> direction = RandomVector(adapter.values().size(), 3);
-  ExpectGradientAlong("all", gradients.values(), adapter.values(), direction, kTolerance, reference_loss);
+  ExpectGradientAlong("all", gradients.values(), adapter.values(), direction, kTolerance,
+                      reference_loss);
   const auto along = [&](const std::string& name, const float* begin, size_t count) {
     std::vector<float> part(direction.size(), 0.0f);
     const auto at = begin - adapter.values().data();
     std::copy_n(direction.begin() + at, count, part.begin() + at);
-    ExpectGradientAlong(name, gradients.values(), adapter.values(), part, kTolerance, reference_loss);
+    ExpectGradientAlong(name, gradients.values(), adapter.values(), part, kTolerance,
+                        reference_loss);
   };
   for (const AdapterModule& m : adapter.modules()) {
     if (m.layer != 1) continue;  // the farthest from the loss
@@ -73,7 +77,8 @@ TEST_P(ModelGradient, MatchesTheComplexStep) {
   }
   for (const TrainedTensor& t : adapter.tensors()) {
     if (t.layer != 1) continue;
-    const std::string name = t.is_norm ? HfNormName(model.config(), t.norm, 1) : HfName(t.projection, 1);
+    const std::string name =
+        t.is_norm ? HfNormName(model.config(), t.norm, 1) : HfName(t.projection, 1);
     along(name + (t.is_bias ? ".bias" : ""), t.value.data, t.value.rows * t.value.cols);
   }
 }
@@ -81,7 +86,8 @@ TEST_P(ModelGradient, MatchesTheComplexStep) {
 std::vector<Case> Cases() {
   std::vector<Case> cases;
   for (const char* family : kFamilies)
-    for (const TuneType type : {TuneType::kLora, TuneType::kDora, TuneType::kFull}) cases.push_back({family, type});
+    for (const TuneType type : {TuneType::kLora, TuneType::kDora, TuneType::kFull})
+      cases.push_back({family, type});
   return cases;
 }
 

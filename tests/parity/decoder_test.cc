@@ -15,16 +15,16 @@ using namespace testing;
 
 class DecoderParity : public ::testing::TestWithParam<const char*> {};
 
-// A float32 sum of n products is off by at most n 2^-24 of its terms' size. The longest chain here is
-// 4 blocks of products over 48 numbers, amplified by the norms' gains: 4 * 48 * 2^-24 = 1.1e-5, and
-// softmax and rotations add their own ulps; 1e-4 leaves an order of magnitude.
+// A float32 sum of n products is off by at most n 2^-24 of its terms' size. The longest chain here
+// is 4 blocks of products over 48 numbers, amplified by the norms' gains: 4 * 48 * 2^-24 = 1.1e-5,
+// and softmax and rotations add their own ulps; 1e-4 leaves an order of magnitude.
 constexpr double kFloat32 = 1e-4;
 // bfloat16 operands carry 2^-9 each; two roundings per product and 14 products in sequence give
 // 28 * 2^-9 / sqrt(28) = 1 % expected, and the worst of 1,500 elements is some times that.
 constexpr double kBFloat16 = 0.25;
 
 std::vector<float> Infer(TinyModel& model, std::span<const int32_t> ids, int chunk, int sequence,
-                       const Goldens* goldens, double tolerance) {
+                         const Goldens* goldens, double tolerance) {
   KvCache cache(model.config(), model.decoder->options().precision,
                 static_cast<int64_t>(ids.size()), chunk);
   const size_t vocab = static_cast<size_t>(model.config().vocab);
@@ -42,7 +42,8 @@ std::vector<float> Infer(TinyModel& model, std::span<const int32_t> ids, int chu
   };
   while (at < ids.size()) {
     const size_t size = std::min(ids.size() - at, static_cast<size_t>(chunk));
-    const Chunk piece = {.cache = &cache, .ids = ids.subspan(at, size), .logits = Chunk::Logits::kAll};
+    const Chunk piece = {
+        .cache = &cache, .ids = ids.subspan(at, size), .logits = Chunk::Logits::kAll};
     model.decoder->Forward({&piece, 1}, Mat(logits.data() + at * vocab, size, vocab));
     at += size;
   }
@@ -103,13 +104,16 @@ TEST_P(DecoderParity, ASharedPrefixDoesNotChangeABit) {
   const auto whole = Infer(model, ids, 64, 0, nullptr, 0);
   for (const size_t split : {1, 7, 8, 9, 23}) {
     auto prefix = std::make_shared<KvCache>(model.config(), Precision::kBFloat16, 32, 32);
-    const Chunk head = {.cache = prefix.get(), .ids = std::span(ids).first(split), .logits = Chunk::Logits::kNone};
+    const Chunk head = {
+        .cache = prefix.get(), .ids = std::span(ids).first(split), .logits = Chunk::Logits::kNone};
     model.decoder->Forward({&head, 1}, Mat());
     KvCache own(model.config(), Precision::kBFloat16, 32, 32, prefix);
-    const Chunk tail = {.cache = &own, .ids = std::span(ids).subspan(split), .logits = Chunk::Logits::kLast};
+    const Chunk tail = {
+        .cache = &own, .ids = std::span(ids).subspan(split), .logits = Chunk::Logits::kLast};
     std::vector<float> logits(vocab);
     model.decoder->Forward({&tail, 1}, Mat(logits.data(), 1, vocab));
-    EXPECT_TRUE(std::equal(logits.begin(), logits.end(), whole.end() - static_cast<int64_t>(vocab))) << split;
+    EXPECT_TRUE(std::equal(logits.begin(), logits.end(), whole.end() - static_cast<int64_t>(vocab)))
+        << split;
   }
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
 // The two default models against transformers in float32 on the same dequantised weights
 // (scripts/make_real_goldens.py): log-probabilities of a dozen texts, and greedy text.
+#include "tests/support/real_models.h"
+
 #include <gtest/gtest.h>
 
 #include <fstream>
 
 #include "formats/json.h"
 #include "model/engine.h"
-#include "tests/support/real_models.h"
 
 namespace lem {
 namespace {
@@ -59,8 +60,8 @@ class RealModel : public ::testing::TestWithParam<Model> {
   std::optional<Checkpoint> checkpoint_;
 };
 
-// The embedding's scale is unrounded in float32, as in transformers. 1e-4 of a total of some hundred
-// nats is what float32 sums over 2,048 terms in another order may differ by.
+// The embedding's scale is unrounded in float32, as in transformers. 1e-4 of a total of some
+// hundred nats is what float32 sums over 2,048 terms in another order may differ by.
 TEST_P(RealModel, LogProbabilitiesMatchInFloat32) {
   const auto decoder = Load(Precision::kFloat32, WeightOptions::Form::kCompact);
   ExpectLogProbs(*decoder, 1e-4);
@@ -77,7 +78,11 @@ TEST_P(RealModel, GreedyTextIsTheSameInFloat32) {
   const auto decoder = Load(Precision::kFloat32, WeightOptions::Form::kCompact);
   std::vector<GenerateRequest> requests;
   for (const Json& c : goldens_.Find("greedy")->array()) {
-    requests.push_back({.prompt = Ids(*c.Find("ids")), .max_tokens = 64, .end_ids = {}, .sampling = {}, .stream = {}});
+    requests.push_back({.prompt = Ids(*c.Find("ids")),
+                        .max_tokens = 64,
+                        .end_ids = {},
+                        .sampling = {},
+                        .stream = {}});
   }
   Engine engine(*decoder, {.max_batch = 3, .prefill_chunk = 256});
   const std::vector<Generation> made = engine.Generate(requests);
@@ -88,7 +93,8 @@ TEST_P(RealModel, GreedyTextIsTheSameInFloat32) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Default, RealModel,
-                         ::testing::Values(Model{"smollm2", kSmolLm2File}, Model{"gemma3", kGemma3File}),
+                         ::testing::Values(Model{"smollm2", kSmolLm2File},
+                                           Model{"gemma3", kGemma3File}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

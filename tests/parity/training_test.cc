@@ -12,8 +12,8 @@ using namespace testing;
 
 class TrainingParity : public ::testing::TestWithParam<const char*> {};
 
-// The forward pass is good to 1e-4 of a tensor's size (decoder_test.cc); the backward pass is as long
-// again and meets the same gains.
+// The forward pass is good to 1e-4 of a tensor's size (decoder_test.cc); the backward pass is as
+// long again and meets the same gains.
 constexpr double kGradient = 4e-4;
 
 PassOptions OptionsFor(const TrainBatch& batch, bool checkpoint = false) {
@@ -33,14 +33,19 @@ TEST_P(TrainingParity, LossAndEveryGradientMatchTorch) {
   TrainingPass pass(*model.decoder, adapter, OptionsFor(batch));
   Adapter gradients = adapter.LikeThis();
   const auto counted = static_cast<double>(batch.counted());
-  const double loss = pass.ForwardBackward(batch, static_cast<float>(1 / counted), 0, gradients) / counted;
+  const double loss =
+      pass.ForwardBackward(batch, static_cast<float>(1 / counted), 0, gradients) / counted;
   EXPECT_NEAR(loss, goldens.Floats("losses")[0], 1e-4 * loss);
   EXPECT_NEAR(pass.Evaluate(batch) / counted, loss, 1e-6 * loss);
   for (auto m = gradients.modules().rbegin(); m != gradients.modules().rend(); ++m) {
     ASSERT_LE(RelativeError({m->up.data, m->up.rows * m->up.cols},
-                            goldens.Floats("dup." + ModuleName(*m))), kGradient) << "dup." << ModuleName(*m);
+                            goldens.Floats("dup." + ModuleName(*m))),
+              kGradient)
+        << "dup." << ModuleName(*m);
     ASSERT_LE(RelativeError({m->down.data, m->down.rows * m->down.cols},
-                            goldens.Floats("ddown." + ModuleName(*m))), kGradient) << "ddown." << ModuleName(*m);
+                            goldens.Floats("ddown." + ModuleName(*m))),
+              kGradient)
+        << "ddown." << ModuleName(*m);
   }
 }
 

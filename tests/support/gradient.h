@@ -3,8 +3,8 @@
 //
 //   Im loss(x + i h direction) / h  =  the derivative along the direction + O(h^2)
 //
-// Nothing is subtracted, so nothing cancels: h can be 1e-30, and the result is good to the last bits
-// of a double. The loss must be analytic in x.
+// Nothing is subtracted, so nothing cancels: h can be 1e-30, and the result is good to the last
+// bits of a double. The loss must be analytic in x.
 #pragma once
 
 #include <gtest/gtest.h>

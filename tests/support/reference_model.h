@@ -19,8 +19,11 @@ class ReferenceModel {
   using Values = std::vector<T>;
 
   ReferenceModel(const ModelConfig& config, const WeightMap& map, const Adapter& layout)
-      : config_(config), layout_(layout), embedding_(ReadVector(map.embedding)),
-        head_(map.head ? ReadVector(*map.head) : embedding_), final_norm_(ReadVector(map.final_norm)) {
+      : config_(config),
+        layout_(layout),
+        embedding_(ReadVector(map.embedding)),
+        head_(map.head ? ReadVector(*map.head) : embedding_),
+        final_norm_(ReadVector(map.final_norm)) {
     for (const WeightMap::Block& stored : map.blocks) {
       Block block;
       for (int p = 0; p < kProjections; ++p) {
@@ -39,7 +42,8 @@ class ReferenceModel {
     Place(adapter);
     T total = 0;
     for (size_t s = 0; s + 1 < batch.starts.size(); ++s) {
-      const std::vector<int32_t> ids(batch.ids.begin() + batch.starts[s], batch.ids.begin() + batch.starts[s + 1]);
+      const std::vector<int32_t> ids(batch.ids.begin() + batch.starts[s],
+                                     batch.ids.begin() + batch.starts[s + 1]);
       Values x = Embed(ids);
       for (size_t i = 0; i < blocks_.size(); ++i) x = Layer(i, std::move(x), ids.size());
       Values z = reference::MatMul(reference::RmsNorm(x, Lifted(final_norm_), config_.eps),
@@ -68,7 +72,8 @@ class ReferenceModel {
   void Place(const Values& adapter) {
     const float* base = layout_.values().data();
     const auto cut = [&](const float* at, size_t count) {
-      return Values(adapter.begin() + (at - base), adapter.begin() + (at - base) + static_cast<int64_t>(count));
+      return Values(adapter.begin() + (at - base),
+                    adapter.begin() + (at - base) + static_cast<int64_t>(count));
     };
     for (const AdapterModule& m : layout_.modules()) {
       Block& block = blocks_[static_cast<size_t>(m.layer)];
@@ -81,7 +86,9 @@ class ReferenceModel {
       Block& block = blocks_[static_cast<size_t>(t.layer)];
       const Values v = cut(t.value.data, t.value.rows * t.value.cols);
       const auto p = static_cast<size_t>(t.projection);
-      (t.is_norm ? block.norm[static_cast<size_t>(t.norm)] : t.is_bias ? block.bias[p] : block.weight[p]) = v;
+      (t.is_norm   ? block.norm[static_cast<size_t>(t.norm)]
+       : t.is_bias ? block.bias[p]
+                   : block.weight[p]) = v;
     }
   }
 
@@ -89,7 +96,8 @@ class ReferenceModel {
     Values x;
     for (const int32_t id : ids)
       for (int i = 0; i < config_.dim; ++i)
-        x.push_back(T(double{embedding_[static_cast<size_t>(id * config_.dim + i)]} * config_.embed_scale));
+        x.push_back(
+            T(double{embedding_[static_cast<size_t>(id * config_.dim + i)]} * config_.embed_scale));
     return x;
   }
 
@@ -117,7 +125,8 @@ class ReferenceModel {
     for (size_t i = 0; i < in; ++i) {
       double w = reference::Real(b.weight[p][o * in + i]);
       for (size_t r = 0; r < rank; ++r) {
-        w += layout_.shape().scale * reference::Real(b.up[p][o * rank + r]) * reference::Real(b.down[p][r * in + i]);
+        w += layout_.shape().scale * reference::Real(b.up[p][o * rank + r]) *
+             reference::Real(b.down[p][r * in + i]);
       }
       square += w * w;
     }
@@ -135,24 +144,30 @@ class ReferenceModel {
     RopeTables tables(rule, config_.head_dim);
     tables.Cover(static_cast<int64_t>(tokens));
     const ConstMat cos = tables.table().cos, sin = tables.table().sin;
-    const std::vector<double> c(cos.data, cos.data + cos.rows * cos.cols), s(sin.data, sin.data + sin.rows * sin.cols);
+    const std::vector<double> c(cos.data, cos.data + cos.rows * cos.cols),
+        s(sin.data, sin.data + sin.rows * sin.cols);
     std::vector<int32_t> positions(tokens);
     for (size_t t = 0; t < tokens; ++t) positions[t] = static_cast<int32_t>(t);
     const auto rotate = [&](Values v, int heads) {
-      return reference::Rope(std::move(v), static_cast<size_t>(heads), static_cast<size_t>(config_.head_dim), c, s, positions);
+      return reference::Rope(std::move(v), static_cast<size_t>(heads),
+                             static_cast<size_t>(config_.head_dim), c, s, positions);
     };
     const Values q = rotate(Norm(b, NormSlot::kQ, Linear(b, Projection::kQ, x)), config_.heads);
     const Values k = rotate(Norm(b, NormSlot::kK, Linear(b, Projection::kK, x)), config_.kv_heads);
-    const reference::AttentionShape shape = {
-        .heads = static_cast<size_t>(config_.heads), .kv_heads = static_cast<size_t>(config_.kv_heads),
-        .head_dim = static_cast<size_t>(config_.head_dim), .scale = config_.attention_scale,
-        .softcap = config_.attention_softcap, .window = rule.window};
-    return Linear(b, Projection::kO, reference::Attention(shape, q, k, Linear(b, Projection::kV, x)).o);
+    const reference::AttentionShape shape = {.heads = static_cast<size_t>(config_.heads),
+                                             .kv_heads = static_cast<size_t>(config_.kv_heads),
+                                             .head_dim = static_cast<size_t>(config_.head_dim),
+                                             .scale = config_.attention_scale,
+                                             .softcap = config_.attention_softcap,
+                                             .window = rule.window};
+    return Linear(b, Projection::kO,
+                  reference::Attention(shape, q, k, Linear(b, Projection::kV, x)).o);
   }
 
   Values Mlp(const Block& b, const Values& x) const {
-    const Values z = reference::GatedActivation(config_.activation == Activation::kSilu,
-                                                Linear(b, Projection::kGate, x), Linear(b, Projection::kUp, x));
+    const Values z =
+        reference::GatedActivation(config_.activation == Activation::kSilu,
+                                   Linear(b, Projection::kGate, x), Linear(b, Projection::kUp, x));
     return Linear(b, Projection::kDown, z);
   }
 

@@ -8,7 +8,8 @@
 
 namespace lem::testing {
 
-// 2 layers of 32, 4 heads of 8 over 2 key-value heads, MLP 48, vocabulary 64; layer 0 sees a window.
+// 2 layers of 32, 4 heads of 8 over 2 key-value heads, MLP 48, vocabulary 64; layer 0 sees a
+// window.
 inline ModelConfig TinyConfig(const std::string& family, int window = 0) {
   ModelConfig c;
   c.family = family;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// The tiny models of tests/fixtures and what transformers computed with them (scripts/make_fixtures.py).
+// The tiny models of tests/fixtures and what transformers computed with them
+// (scripts/make_fixtures.py).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,7 +21,8 @@
 
 namespace lem::testing {
 
-inline constexpr const char* kFamilies[] = {"gemma3", "gemma2", "llama", "mistral", "qwen2", "qwen3"};
+inline constexpr const char* kFamilies[] = {"gemma3",  "gemma2", "llama",
+                                            "mistral", "qwen2",  "qwen3"};
 
 inline std::filesystem::path TinyFolder(const std::string& family) {
   return std::filesystem::path(LEM_SOURCE_DIR) / "tests" / "fixtures" / ("tiny_" + family);

@@ -10,12 +10,8 @@
 
 namespace lem::testing {
 
-inline const AdapterShape kTinyLora = {.type = TuneType::kLora,
-                                           .rank = 2,
-                                           .scale = 2,
-                                           .dropout = 0,
-                                           .num_layers = 4,
-                                           .keys = {}};
+inline const AdapterShape kTinyLora = {
+    .type = TuneType::kLora, .rank = 2, .scale = 2, .dropout = 0, .num_layers = 4, .keys = {}};
 
 // Both sequences; the first five ids are a prompt and do not count.
 inline TrainBatch TinyBatch(const Goldens& goldens) {
@@ -38,7 +34,8 @@ inline std::string ModuleName(const AdapterModule& m) {
 
 inline void FillFromGoldens(const Goldens& goldens, Adapter* adapter) {
   for (AdapterModule& m : adapter->modules()) {
-    const auto down = goldens.Floats("down." + ModuleName(m)), up = goldens.Floats("up." + ModuleName(m));
+    const auto down = goldens.Floats("down." + ModuleName(m)),
+               up = goldens.Floats("up." + ModuleName(m));
     std::copy(down.begin(), down.end(), m.down.data);
     std::copy(up.begin(), up.end(), m.up.data);
   }
@@ -53,7 +50,8 @@ class TinyAdam {
     for (size_t i = 0; i < m_.size(); ++i) {
       m_[i] += 0.1 * (gradient[i] - m_[i]);
       v_[i] += 0.001 * (double{gradient[i]} * gradient[i] - v_[i]);
-      const double m = m_[i] / (1 - std::pow(0.9, steps_)), v = v_[i] / (1 - std::pow(0.999, steps_));
+      const double m = m_[i] / (1 - std::pow(0.9, steps_)),
+                   v = v_[i] / (1 - std::pow(0.999, steps_));
       value[i] -= static_cast<float>(rate_ * m / (std::sqrt(v) + 1e-3));
     }
   }

@@ -23,8 +23,8 @@ namespace {
 
 using namespace testing;
 
-const AdapterShape kLora = {.type = TuneType::kLora, .rank = 2, .scale = 20, .dropout = 0,
-                            .num_layers = 2, .keys = {}};
+const AdapterShape kLora = {
+    .type = TuneType::kLora, .rank = 2, .scale = 20, .dropout = 0, .num_layers = 2, .keys = {}};
 
 void FillRandomly(Adapter* adapter, unsigned seed) {
   std::mt19937 bits(seed);
@@ -34,15 +34,16 @@ void FillRandomly(Adapter* adapter, unsigned seed) {
 
 void WriteMlx(const Adapter& adapter, const std::filesystem::path& folder) {
   adapter.SaveMlx(folder / "adapters.safetensors");
-  WriteFileAtomically(folder / "adapter_config.json", Adapter::MlxConfigKeys(adapter.shape()).Dump());
+  WriteFileAtomically(folder / "adapter_config.json",
+                      Adapter::MlxConfigKeys(adapter.shape()).Dump());
 }
 
 bool SameValues(const Adapter& a, const Adapter& b) {
   return std::equal(a.values().begin(), a.values().end(), b.values().begin(), b.values().end());
 }
 
-// The hash of all initial tensors (by name; lora_a (in, rank), lora_b (rank, out)) that mlx-lm 0.32.2
-// gives models of these sizes for seed 7; it is the same for every family.
+// The hash of all initial tensors (by name; lora_a (in, rank), lora_b (rank, out)) that mlx-lm
+// 0.32.2 gives models of these sizes for seed 7; it is the same for every family.
 TEST(AdapterInitialize, IsMlxLmsToTheBit) {
   const ScratchFolder folder;
   for (const char* family : {"gemma3", "gemma2", "llama", "qwen2", "qwen3"}) {
@@ -79,12 +80,14 @@ TEST(AdapterShape, IsRefusedWhenItDoesNotFit) {
   EXPECT_EQ(ErrorText([&] { Adapter(config, shape); }),
             "Requested to train 3 layers but the model only has 2 layers.");
   shape = kLora, shape.keys = {"q_proj"};
-  EXPECT_EQ(ErrorText([&] { Adapter(config, shape); }),
-            "lora_parameters: the key \"q_proj\" names nothing that can be adapted; use "
-            "self_attn.q_proj, self_attn.k_proj, self_attn.v_proj, self_attn.o_proj, mlp.gate_proj, "
-            "mlp.up_proj, mlp.down_proj");
+  EXPECT_EQ(
+      ErrorText([&] { Adapter(config, shape); }),
+      "lora_parameters: the key \"q_proj\" names nothing that can be adapted; use "
+      "self_attn.q_proj, self_attn.k_proj, self_attn.v_proj, self_attn.o_proj, mlp.gate_proj, "
+      "mlp.up_proj, mlp.down_proj");
   shape = kLora, shape.rank = 0;
-  EXPECT_NE(ErrorText([&] { Adapter(config, shape); }).find("rank should be between"), std::string::npos);
+  EXPECT_NE(ErrorText([&] { Adapter(config, shape); }).find("rank should be between"),
+            std::string::npos);
   shape = kLora, shape.dropout = 1;
   EXPECT_NE(ErrorText([&] { Adapter(config, shape); }).find("dropout"), std::string::npos);
 }
@@ -142,11 +145,12 @@ TEST(AdapterMlx, NamesEveryTensorThatDoesNotFit) {
   shape.keys = {"self_attn.q_proj"}, shape.num_layers = 1;
   WriteMlx(Adapter(other, shape), folder.path());
   const ModelConfig config = TinyConfig("llama");
-  EXPECT_EQ(ErrorText([&] { Adapter::Load(folder.path(), config); }),
-            (folder / "adapters.safetensors").string() +
-                ": 2 tensors do not fit this model; use the adapter with the model it was trained on:\n"
-                "  model.layers.1.self_attn.q_proj.lora_a (found (40, 2), the model needs (32, 2))\n"
-                "  model.layers.1.self_attn.q_proj.lora_b (found (2, 40), the model needs (2, 32))");
+  EXPECT_EQ(
+      ErrorText([&] { Adapter::Load(folder.path(), config); }),
+      (folder / "adapters.safetensors").string() +
+          ": 2 tensors do not fit this model; use the adapter with the model it was trained on:\n"
+          "  model.layers.1.self_attn.q_proj.lora_a (found (40, 2), the model needs (32, 2))\n"
+          "  model.layers.1.self_attn.q_proj.lora_b (found (2, 40), the model needs (2, 32))");
   WriteFileAtomically(folder / "adapter_config.json",
                       R"({"num_layers": 5, "lora_parameters": {"rank": 2, "scale": 1}})");
   EXPECT_EQ(ErrorText([&] { Adapter::Load(folder.path(), config); }),
@@ -172,9 +176,13 @@ TEST(AdapterMlx, RefusesHalfAModuleAndStrangers) {
   const std::string message = ErrorText([&] { Adapter::Load(folder.path(), config); });
   EXPECT_NE(message.find("3 tensors do not fit"), std::string::npos) << message;
   EXPECT_NE(message.find("lm_head.lora_a (no part of a block)"), std::string::npos) << message;
-  EXPECT_NE(message.find("model.layers.0.self_attn.q_proj.lora_a (the adapter's configuration has no "
-                         "such tensor)"), std::string::npos) << message;
-  EXPECT_NE(message.find("model.layers.1.self_attn.q_proj.lora_b (missing)"), std::string::npos) << message;
+  EXPECT_NE(
+      message.find("model.layers.0.self_attn.q_proj.lora_a (the adapter's configuration has no "
+                   "such tensor)"),
+      std::string::npos)
+      << message;
+  EXPECT_NE(message.find("model.layers.1.self_attn.q_proj.lora_b (missing)"), std::string::npos)
+      << message;
 }
 
 // Written by PEFT 0.21.2 with DoRA, rank-stabilised scaling, a rank and an alpha of their own for
@@ -213,9 +221,10 @@ TEST(AdapterPeft, ComesBackAsItWas) {
     EXPECT_EQ(json.Find("lora_alpha")->number(), 40);
     EXPECT_EQ(json.Find("layers_to_transform")->Dump(), "[1]");
     const MappedFile file(folder / "adapter_model.safetensors");
-    EXPECT_NE(Safetensors::Parse(file.bytes(), "peft")
-                  .Find("base_model.model.model.language_model.layers.1.self_attn.q_proj.lora_A.weight"),
-              nullptr);
+    EXPECT_NE(
+        Safetensors::Parse(file.bytes(), "peft")
+            .Find("base_model.model.model.language_model.layers.1.self_attn.q_proj.lora_A.weight"),
+        nullptr);
   }
 }
 
@@ -227,15 +236,19 @@ TEST(AdapterPeft, RefusesWhatItCannotKeep) {
     Json json = Json::ParseFile((folder / "adapter_config.json").string());
     json.Set(key, std::move(value));
     const ScratchFolder other;
-    std::filesystem::copy_file(folder / "adapter_model.safetensors", other / "adapter_model.safetensors");
+    std::filesystem::copy_file(folder / "adapter_model.safetensors",
+                               other / "adapter_model.safetensors");
     WriteFileAtomically(other / "adapter_config.json", json.Dump());
     return ErrorText([&] { Adapter::Load(other.path(), config); });
   };
-  EXPECT_NE(refused("modules_to_save", Json(Json::Array{"lm_head"})).find("modules_to_save"), std::string::npos);
+  EXPECT_NE(refused("modules_to_save", Json(Json::Array{"lm_head"})).find("modules_to_save"),
+            std::string::npos);
   EXPECT_NE(refused("bias", "all").find("bias"), std::string::npos);
   EXPECT_NE(refused("peft_type", "IA3").find("peft_type should be LORA"), std::string::npos);
-  EXPECT_NE(refused("init_lora_weights", "pissa_niter_4").find("init_lora_weights"), std::string::npos);
-  EXPECT_NE(refused("alpha_pattern", Json(Json::Object{{"layers\\.[01].*", 3}})).find("regular expression"),
+  EXPECT_NE(refused("init_lora_weights", "pissa_niter_4").find("init_lora_weights"),
+            std::string::npos);
+  EXPECT_NE(refused("alpha_pattern", Json(Json::Object{{"layers\\.[01].*", 3}}))
+                .find("regular expression"),
             std::string::npos);
   EXPECT_EQ(refused("bias", "none"), "no error");
 }
@@ -260,7 +273,8 @@ TEST(AdapterGguf, ComesBackAsItWasAndPermutesLlamasRows) {
     // Heads of 8: in Llama files row 1 is Hugging Face's row 4, the first of the second half.
     std::vector<float> rows(64);
     DequantizeGgml(b->type, b->bytes.data(), rows);
-    const bool permuted = std::string_view(family) == "llama" || std::string_view(family) == "mistral";
+    const bool permuted =
+        std::string_view(family) == "llama" || std::string_view(family) == "mistral";
     EXPECT_EQ(rows[2], adapter.modules()[0].up.Row(permuted ? 4 : 1)[0]) << family;
   }
 }
@@ -269,12 +283,16 @@ TEST(AdapterGguf, RefusesOtherArchitecturesAndDora) {
   const ScratchFolder folder;
   const ModelConfig config = TinyConfig("llama");
   Adapter(config, kLora).SaveGguf(folder / "lora.gguf", config);
-  EXPECT_NE(ErrorText([&] { Adapter::Load(folder / "lora.gguf", TinyConfig("qwen2")); })
-                .find("general.architecture should be \"qwen2\", found \"llama\""), std::string::npos);
+  EXPECT_NE(ErrorText([&] {
+              Adapter::Load(folder / "lora.gguf", TinyConfig("qwen2"));
+            }).find("general.architecture should be \"qwen2\", found \"llama\""),
+            std::string::npos);
   AdapterShape dora = kLora;
   dora.type = TuneType::kDora;
-  EXPECT_NE(ErrorText([&] { Adapter(config, dora).SaveGguf(folder / "d.gguf", config); })
-                .find("LoRA adapters only"), std::string::npos);
+  EXPECT_NE(ErrorText([&] {
+              Adapter(config, dora).SaveGguf(folder / "d.gguf", config);
+            }).find("LoRA adapters only"),
+            std::string::npos);
 }
 
 TEST(AdapterDelta, IsScaleTimesUpTimesDown) {
@@ -284,7 +302,8 @@ TEST(AdapterDelta, IsScaleTimesUpTimesDown) {
   const AdapterModule& m = adapter.modules()[4];
   std::vector<float> row(m.down.cols);
   adapter.DeltaRow(m, 3, row);
-  const double expected = 20.0 * (double{m.up.Row(3)[0]} * m.down.Row(0)[5] + double{m.up.Row(3)[1]} * m.down.Row(1)[5]);
+  const double expected = 20.0 * (double{m.up.Row(3)[0]} * m.down.Row(0)[5] +
+                                  double{m.up.Row(3)[1]} * m.down.Row(1)[5]);
   EXPECT_NEAR(row[5], expected, 1e-5 * (1 + std::abs(expected)));
 }
 

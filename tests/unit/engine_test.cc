@@ -28,11 +28,17 @@ std::vector<int32_t> RandomIds(size_t count, unsigned seed) {
 // Prompts of 1 to 70 tokens; the last four share 40.
 std::vector<GenerateRequest> Requests() {
   std::vector<GenerateRequest> requests;
-  for (const size_t size : {1, 5, 17, 70}) requests.push_back({.prompt = RandomIds(size, static_cast<unsigned>(size)), .max_tokens = 12, .end_ids = {}, .sampling = {}, .stream = {}});
+  for (const size_t size : {1, 5, 17, 70})
+    requests.push_back({.prompt = RandomIds(size, static_cast<unsigned>(size)),
+                        .max_tokens = 12,
+                        .end_ids = {},
+                        .sampling = {},
+                        .stream = {}});
   for (unsigned i = 0; i < 4; ++i) {
     std::vector<int32_t> prompt = RandomIds(40, 99);
     for (const int32_t id : RandomIds(3 + i, i)) prompt.push_back(id);
-    requests.push_back({.prompt = prompt, .max_tokens = 12, .end_ids = {}, .sampling = {}, .stream = {}});
+    requests.push_back(
+        {.prompt = prompt, .max_tokens = 12, .end_ids = {}, .sampling = {}, .stream = {}});
   }
   for (size_t i = 1; i < requests.size(); i += 2) {
     requests[i].sampling.temperature = 1;
@@ -54,16 +60,20 @@ class EngineTest : public ::testing::TestWithParam<const char*> {};
 TEST_P(EngineTest, ARequestsResultDoesNotDependOnItsCompany) {
   TinyModel model(GetParam(), Precision::kBFloat16);
   const std::vector<GenerateRequest> requests = Requests();
-  Engine plain(*model.decoder, {.max_batch = 1, .prefill_chunk = 512, .kv_memory = 0, .share_prefixes = false});
+  Engine plain(*model.decoder,
+               {.max_batch = 1, .prefill_chunk = 512, .kv_memory = 0, .share_prefixes = false});
   std::vector<Generation> alone;
   for (const GenerateRequest& r : requests) alone.push_back(plain.Generate({&r, 1})[0]);
   for (const EngineOptions& options :
-       {EngineOptions{.max_batch = 16, .prefill_chunk = 512}, {.max_batch = 3, .prefill_chunk = 512},
-        {.max_batch = 8, .prefill_chunk = 16}, {.max_batch = 8, .prefill_chunk = 512, .kv_memory = 1},
+       {EngineOptions{.max_batch = 16, .prefill_chunk = 512},
+        {.max_batch = 3, .prefill_chunk = 512},
+        {.max_batch = 8, .prefill_chunk = 16},
+        {.max_batch = 8, .prefill_chunk = 512, .kv_memory = 1},
         {.max_batch = 8, .prefill_chunk = 512, .kv_memory = 0, .share_prefixes = false}}) {
     Engine engine(*model.decoder, options);
     const auto together = engine.Generate(requests);
-    for (size_t i = 0; i < requests.size(); ++i) ExpectSame(alone[i], together[i], std::to_string(i));
+    for (size_t i = 0; i < requests.size(); ++i)
+      ExpectSame(alone[i], together[i], std::to_string(i));
   }
 }
 
@@ -77,7 +87,8 @@ TEST_P(EngineTest, ThreadsDoNotChangeABit) {
     results.push_back(engine.Generate(Requests()));
   }
   SetThreads(before);
-  for (size_t i = 0; i < results[0].size(); ++i) ExpectSame(results[0][i], results[1][i], std::to_string(i));
+  for (size_t i = 0; i < results[0].size(); ++i)
+    ExpectSame(results[0][i], results[1][i], std::to_string(i));
 }
 
 std::vector<ScoreRequest> Questions() {
@@ -97,7 +108,8 @@ TEST_P(EngineTest, ScoresDoNotDependOnCompanyAndSumToTheForwardPass) {
   TinyModel model(GetParam(), Precision::kBFloat16);
   const auto questions = Questions();
   Engine together(*model.decoder, {});
-  Engine small(*model.decoder, {.max_batch = 1, .prefill_chunk = 8, .kv_memory = 1, .share_prefixes = true});
+  Engine small(*model.decoder,
+               {.max_batch = 1, .prefill_chunk = 8, .kv_memory = 1, .share_prefixes = true});
   size_t reported = 0;
   const auto results = together.Score(questions, [&](size_t done) { reported = done; });
   EXPECT_EQ(reported, questions.size());
@@ -110,7 +122,8 @@ TEST_P(EngineTest, ScoresDoNotDependOnCompanyAndSumToTheForwardPass) {
     // The same through one pass over prefix and continuation.
     std::vector<int32_t> all = questions[i].prefix;
     all.insert(all.end(), questions[i].continuation.begin(), questions[i].continuation.end());
-    const double nll = Engine(*model.decoder, {}).NegativeLogLikelihood(all, questions[i].prefix.size());
+    const double nll =
+        Engine(*model.decoder, {}).NegativeLogLikelihood(all, questions[i].prefix.size());
     EXPECT_NEAR(-nll, alone.log_prob, 1e-5 * std::abs(nll)) << i;
   }
 }
@@ -141,14 +154,16 @@ TEST(Engine, StopsWhereItIsTold) {
 
   request.end_ids = {all.ids[3]};
   const Generation stopped = engine.Generate({&request, 1})[0];
-  const size_t first = static_cast<size_t>(std::find(all.ids.begin(), all.ids.end(), all.ids[3]) - all.ids.begin());
+  const size_t first =
+      static_cast<size_t>(std::find(all.ids.begin(), all.ids.end(), all.ids[3]) - all.ids.begin());
   EXPECT_EQ(stopped.finish, FinishReason::kStop);
   EXPECT_EQ(stopped.ids.size(), first);
   EXPECT_EQ(stopped.generation_tokens, static_cast<int>(first) + 1);
 
   request.end_ids = {};
   int seen = 0;
-  const Generation cancelled = engine.Generate({&request, 1}, [&](size_t, int32_t) { return ++seen < 5; })[0];
+  const Generation cancelled =
+      engine.Generate({&request, 1}, [&](size_t, int32_t) { return ++seen < 5; })[0];
   EXPECT_EQ(cancelled.finish, FinishReason::kCancelled);
   EXPECT_EQ(cancelled.ids.size(), 5u);
 }
@@ -157,22 +172,35 @@ TEST(Engine, RefusesWhatItCannotRun) {
   TinyModel model("llama");
   Engine engine(*model.decoder, {});
   GenerateRequest empty;
-  EXPECT_EQ(ErrorText([&] { engine.Generate({&empty, 1}); }),
+  EXPECT_EQ(ErrorText([&] {
+              engine.Generate({&empty, 1});
+            }),
             "generate: a prompt should have at least one token, found none");
-  GenerateRequest foreign{.prompt = {64}, .max_tokens = 1, .end_ids = {}, .sampling = {}, .stream = {}};
-  EXPECT_EQ(ErrorText([&] { engine.Generate({&foreign, 1}); }),
-            "generate: the prompt: the model has ids 0 to 63, found 64; the tokenizer is of another model");
-  GenerateRequest longest{.prompt = RandomIds(129, 1), .max_tokens = 1, .end_ids = {}, .sampling = {}, .stream = {}};
-  EXPECT_EQ(ErrorText([&] { engine.Generate({&longest, 1}); }),
+  GenerateRequest foreign{
+      .prompt = {64}, .max_tokens = 1, .end_ids = {}, .sampling = {}, .stream = {}};
+  EXPECT_EQ(ErrorText([&] {
+              engine.Generate({&foreign, 1});
+            }),
+            "generate: the prompt: the model has ids 0 to 63, found 64; the tokenizer is of "
+            "another model");
+  GenerateRequest longest{
+      .prompt = RandomIds(129, 1), .max_tokens = 1, .end_ids = {}, .sampling = {}, .stream = {}};
+  EXPECT_EQ(ErrorText([&] {
+              engine.Generate({&longest, 1});
+            }),
             "generate: the prompt: 129 tokens, but the model's context holds 128; shorten it");
   ScoreRequest score{{1}, {}};
-  EXPECT_NE(ErrorText([&] { engine.Score({&score, 1}); }).find("at least one token each"), std::string::npos);
+  EXPECT_NE(ErrorText([&] {
+              engine.Score({&score, 1});
+            }).find("at least one token each"),
+            std::string::npos);
 }
 
 TEST(Engine, StopsAtTheEndOfTheContext) {
   TinyModel model("llama");
   Engine engine(*model.decoder, {});
-  const GenerateRequest request{.prompt = RandomIds(120, 1), .max_tokens = 100, .end_ids = {}, .sampling = {}, .stream = {}};
+  const GenerateRequest request{
+      .prompt = RandomIds(120, 1), .max_tokens = 100, .end_ids = {}, .sampling = {}, .stream = {}};
   const Generation made = engine.Generate({&request, 1})[0];
   EXPECT_EQ(made.ids.size(), 8u);
   EXPECT_EQ(made.finish, FinishReason::kLength);

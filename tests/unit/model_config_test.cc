@@ -26,9 +26,10 @@ ModelConfig Read(const std::string& json, const ConfigOptions& options = {},
   folder.Write("config.json", json);
   if (!generation.empty()) folder.Write("generation_config.json", generation);
   const float one = 1;
-  WriteSafetensors(folder / "model.safetensors",
-                   {{"x", Dtype::kF32, {1}, [&](const auto& sink) { sink(std::as_bytes(std::span(&one, 1))); }}},
-                   {});
+  WriteSafetensors(
+      folder / "model.safetensors",
+      {{"x", Dtype::kF32, {1}, [&](const auto& sink) { sink(std::as_bytes(std::span(&one, 1))); }}},
+      {});
   return ReadModelConfig(Checkpoint::Open(folder.path()), options);
 }
 
@@ -88,7 +89,8 @@ TEST(ModelConfig, Gemma3s27BScalesByItsOwnNumber) {
 }
 
 TEST(ModelConfig, TheEmbeddingScaleIsRoundedOnlyWhenAsked) {
-  const std::string json = R"({"model_type": "gemma3_text", "hidden_size": 640, "intermediate_size": 2048,
+  const std::string json =
+      R"({"model_type": "gemma3_text", "hidden_size": 640, "intermediate_size": 2048,
       "num_hidden_layers": 18, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 256,
       "vocab_size": 262144, "sliding_window": 512, "_sliding_window_pattern": 6})";
   EXPECT_EQ(Read(json).embed_scale, 25.25f);
@@ -98,7 +100,8 @@ TEST(ModelConfig, TheEmbeddingScaleIsRoundedOnlyWhenAsked) {
 }
 
 TEST(ModelConfig, ReadsBothSpellingsOfRopeAlike) {
-  const std::string sizes = R"({"model_type": "gemma3_text", "hidden_size": 32, "intermediate_size": 48,
+  const std::string sizes =
+      R"({"model_type": "gemma3_text", "hidden_size": 32, "intermediate_size": 48,
       "num_hidden_layers": 12, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
       "vocab_size": 64, "sliding_window": 8, )";
   const ModelConfig old = Read(sizes + R"("rope_theta": 500000.0, "rope_local_base_freq": 20000.0,
@@ -131,7 +134,8 @@ TEST(ModelConfig, Llama3sScalingKeepsShortAndDividesLongWavelengths) {
 }
 
 TEST(ModelConfig, YarnRampsAndMagnifies) {
-  const ModelConfig c = Read(R"({"model_type": "qwen2", "hidden_size": 896, "intermediate_size": 4864,
+  const ModelConfig c =
+      Read(R"({"model_type": "qwen2", "hidden_size": 896, "intermediate_size": 4864,
       "num_hidden_layers": 2, "num_attention_heads": 14, "num_key_value_heads": 2, "rope_theta": 1000000,
       "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}})");
   EXPECT_FLOAT_EQ(c.layer[0].rope_magnitude, static_cast<float>(0.1 * std::log(4.0) + 1));
@@ -162,22 +166,38 @@ TEST(ModelConfig, Gemma2CapsUnlessNull) {
 }
 
 TEST(ModelConfig, RefusesByName) {
-  EXPECT_NE(ErrorText([] { Read(R"({"model_type": "mixtral"})"); })
-                .find("model_type \"mixtral\" is not supported; supported are gemma3"), std::string::npos);
-  EXPECT_NE(ErrorText([] { Read(R"({"model_type": "llama"})"); }).find("\"num_hidden_layers\" is missing"),
+  EXPECT_NE(ErrorText([] {
+              Read(R"({"model_type": "mixtral"})");
+            }).find("model_type \"mixtral\" is not supported; supported are gemma3"),
             std::string::npos);
-  EXPECT_NE(ErrorText([] { Read(std::string(kLlama) + R"(, "head_dim": 1000000})"); })
-                .find("\"head_dim\" should be between 1 and 4096, found 1000000"), std::string::npos);
-  EXPECT_NE(ErrorText([] { Read(std::string(kLlama) + R"(, "head_dim": 7})"); }).find("head_dim should be even"),
+  EXPECT_NE(ErrorText([] {
+              Read(R"({"model_type": "llama"})");
+            }).find("\"num_hidden_layers\" is missing"),
             std::string::npos);
-  EXPECT_NE(ErrorText([] { Read(std::string(kLlama) + R"(, "hidden_act": "relu2"})"); })
-                .find("hidden_act \"relu2\" is not supported"), std::string::npos);
-  EXPECT_NE(ErrorText([] { Read(std::string(kLlama) + R"(, "rope_scaling": {"rope_type": "longrope"}})"); })
-                .find("RoPE scaling of type \"longrope\" is not supported"), std::string::npos);
-  EXPECT_NE(ErrorText([] { Read(std::string(kLlama) + R"(, "quantization_config": {"quant_method": "awq"}})"); })
-                .find("awq"), std::string::npos);
-  EXPECT_NE(ErrorText([] { Read(R"({"model_type": "gemma3_text", "use_bidirectional_attention": true})"); })
-                .find("use_bidirectional_attention"), std::string::npos);
+  EXPECT_NE(ErrorText([] {
+              Read(std::string(kLlama) + R"(, "head_dim": 1000000})");
+            }).find("\"head_dim\" should be between 1 and 4096, found 1000000"),
+            std::string::npos);
+  EXPECT_NE(ErrorText([] {
+              Read(std::string(kLlama) + R"(, "head_dim": 7})");
+            }).find("head_dim should be even"),
+            std::string::npos);
+  EXPECT_NE(ErrorText([] {
+              Read(std::string(kLlama) + R"(, "hidden_act": "relu2"})");
+            }).find("hidden_act \"relu2\" is not supported"),
+            std::string::npos);
+  EXPECT_NE(ErrorText([] {
+              Read(std::string(kLlama) + R"(, "rope_scaling": {"rope_type": "longrope"}})");
+            }).find("RoPE scaling of type \"longrope\" is not supported"),
+            std::string::npos);
+  EXPECT_NE(ErrorText([] {
+              Read(std::string(kLlama) + R"(, "quantization_config": {"quant_method": "awq"}})");
+            }).find("awq"),
+            std::string::npos);
+  EXPECT_NE(ErrorText([] {
+              Read(R"({"model_type": "gemma3_text", "use_bidirectional_attention": true})");
+            }).find("use_bidirectional_attention"),
+            std::string::npos);
 }
 
 // What is written is read back as the same model, llama3 and linear scaling included.
@@ -197,14 +217,16 @@ TEST(ModelConfig, ComesBackFromWhatItWrites) {
       EXPECT_EQ(before.layer[i].window, after.layer[i].window) << family << i;
       EXPECT_EQ(before.layer[i].rope_theta, after.layer[i].rope_theta) << family << i;
       EXPECT_EQ(before.layer[i].rope_divisors, after.layer[i].rope_divisors) << family << i;
-      EXPECT_EQ(before.layer[i].rope_position_divisor, after.layer[i].rope_position_divisor) << family << i;
+      EXPECT_EQ(before.layer[i].rope_position_divisor, after.layer[i].rope_position_divisor)
+          << family << i;
     }
   }
 }
 
 TEST(ModelConfigGguf, ReadsTheDefaultModels) {
   const auto smol = FindRealModel(kSmolLm2File), gemma = FindRealModel(kGemma3File);
-  if (smol.empty() || gemma.empty()) GTEST_SKIP() << "set LEM_TEST_MODELS to the folder of the default models";
+  if (smol.empty() || gemma.empty())
+    GTEST_SKIP() << "set LEM_TEST_MODELS to the folder of the default models";
   const ModelConfig s = ReadModelConfig(Checkpoint::Open(smol));
   EXPECT_EQ(s.family, "llama");
   EXPECT_EQ(s.parameters(), 134515008);
@@ -224,7 +246,9 @@ ModelConfig ReadGguf(std::vector<std::pair<std::string, GgufValue>> values) {
   const ScratchFolder folder;
   const std::vector<float> zeros(64 * 32);
   WriteGguf(folder / "m.gguf", values,
-            {{"token_embd.weight", {64, 32}, GgmlType::kF32, [&](const auto& sink) { sink(std::as_bytes(std::span(zeros))); }}});
+            {{"token_embd.weight", {64, 32}, GgmlType::kF32, [&](const auto& sink) {
+                sink(std::as_bytes(std::span(zeros)));
+              }}});
   return ReadModelConfig(Checkpoint::Open(folder / "m.gguf"));
 }
 
@@ -254,14 +278,17 @@ TEST(ModelConfigGguf, KnowsWhatGemma3sFilesDoNotSay) {
 }
 
 TEST(ModelConfigGguf, RefusesByName) {
-  EXPECT_NE(ErrorText([] { ReadGguf(Metadata("phi3")); }).find("the architecture \"phi3\" is not supported"),
+  EXPECT_NE(ErrorText([] {
+              ReadGguf(Metadata("phi3"));
+            }).find("the architecture \"phi3\" is not supported"),
             std::string::npos);
   auto experts = Metadata("llama");
   experts.emplace_back("llama.expert_count", GgufValue::U32(8));
   EXPECT_NE(ErrorText([&] { ReadGguf(experts); }).find("mixtures of experts"), std::string::npos);
   auto nothing = Metadata("llama");
   nothing.erase(nothing.begin() + 1);
-  EXPECT_NE(ErrorText([&] { ReadGguf(nothing); }).find("the key llama.block_count is missing"), std::string::npos);
+  EXPECT_NE(ErrorText([&] { ReadGguf(nothing); }).find("the key llama.block_count is missing"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ std::vector<float> Logs(std::vector<double> probabilities) {
 }
 
 // How often each id is drawn out of `draws`.
-std::map<int, int> Draw(const SamplingOptions& options, const std::vector<float>& logits, int draws = 4000) {
+std::map<int, int> Draw(const SamplingOptions& options, const std::vector<float>& logits,
+                        int draws = 4000) {
   Sampler sampler(options, 1);
   std::map<int, int> counts;
   for (int i = 0; i < draws; ++i) {

@@ -26,9 +26,11 @@ TensorToWrite Counting(const std::string& name, std::vector<int64_t> shape, floa
           }};
 }
 
-void WriteFolder(const ScratchFolder& folder, const ModelConfig& config, const std::string& prefix) {
-  std::vector<TensorToWrite> tensors = {Counting(prefix + "embed_tokens.weight", {config.vocab, config.dim}, 0),
-                                        Counting(prefix + "norm.weight", {config.dim}, 0.5f)};
+void WriteFolder(const ScratchFolder& folder, const ModelConfig& config,
+                 const std::string& prefix) {
+  std::vector<TensorToWrite> tensors = {
+      Counting(prefix + "embed_tokens.weight", {config.vocab, config.dim}, 0),
+      Counting(prefix + "norm.weight", {config.dim}, 0.5f)};
   for (int i = 0; i < config.layers; ++i) {
     const auto at = [&](const std::string& canonical) { return prefix + canonical.substr(6); };
     for (int p = 0; p < kProjections; ++p) {
@@ -39,7 +41,8 @@ void WriteFolder(const ScratchFolder& folder, const ModelConfig& config, const s
     for (int n = 0; n < kNormSlots; ++n) {
       const auto slot = static_cast<NormSlot>(n);
       const bool head = slot == NormSlot::kQ || slot == NormSlot::kK;
-      tensors.push_back(Counting(at(HfNormName(config, slot, i)), {head ? config.head_dim : config.dim}, 0.25f));
+      tensors.push_back(
+          Counting(at(HfNormName(config, slot, i)), {head ? config.head_dim : config.dim}, 0.25f));
     }
   }
   folder.Write("config.json", "{}");
@@ -68,10 +71,14 @@ TEST(WeightMap, NamesWhatDoesNotFit) {
   const Checkpoint checkpoint = Checkpoint::Open(folder.path());
   config.mlp_dim = 64;
   EXPECT_EQ(ErrorText([&] { WeightMap::Locate(checkpoint, config); }),
-            folder.path().string() + ": model.layers.0.mlp.gate_proj.weight should be (64, 32) by the "
-            "model's configuration, found (48, 32); configuration and weights are of different models");
+            folder.path().string() +
+                ": model.layers.0.mlp.gate_proj.weight should be (64, 32) by the "
+                "model's configuration, found (48, 32); configuration and weights are of different "
+                "models");
   config = TinyConfig("gemma3"), config.qkv_bias = true;
-  EXPECT_NE(ErrorText([&] { WeightMap::Locate(checkpoint, config); }).find("model.layers.0.self_attn.q_proj.bias"),
+  EXPECT_NE(ErrorText([&] {
+              WeightMap::Locate(checkpoint, config);
+            }).find("model.layers.0.self_attn.q_proj.bias"),
             std::string::npos);
 }
 
@@ -86,11 +93,13 @@ TEST(WeightMap, UndoesLlamasPermutation) {
                          std::vector<float> values;
                          const int64_t cols = shape.size() == 2 ? shape[1] : 1;
                          for (int64_t r = 0; r < shape[0]; ++r)
-                           for (int64_t c = 0; c < cols; ++c) values.push_back(static_cast<float>(r));
+                           for (int64_t c = 0; c < cols; ++c)
+                             values.push_back(static_cast<float>(r));
                          sink(std::as_bytes(std::span(values)));
                        }});
   };
-  add("token_embd.weight", {64, 32}), add("output_norm.weight", {32}), add("output.weight", {64, 32});
+  add("token_embd.weight", {64, 32}), add("output_norm.weight", {32}),
+      add("output.weight", {64, 32});
   for (int i = 0; i < 2; ++i) {
     for (int p = 0; p < kProjections; ++p) {
       const auto projection = static_cast<Projection>(p);
@@ -128,11 +137,14 @@ TEST(WeightMap, UndoesLlamasPermutation) {
 TEST(Names, AreThoseOfTheirContainers) {
   EXPECT_EQ(HfName(Projection::kDown, 3), "model.layers.3.mlp.down_proj");
   EXPECT_EQ(GgufName(Projection::kO, 3), "blk.3.attn_output");
-  EXPECT_EQ(HfNormName(TinyConfig("llama"), NormSlot::kMlpIn, 0), "model.layers.0.post_attention_layernorm.weight");
-  EXPECT_EQ(HfNormName(TinyConfig("gemma3"), NormSlot::kMlpIn, 0), "model.layers.0.pre_feedforward_layernorm.weight");
+  EXPECT_EQ(HfNormName(TinyConfig("llama"), NormSlot::kMlpIn, 0),
+            "model.layers.0.post_attention_layernorm.weight");
+  EXPECT_EQ(HfNormName(TinyConfig("gemma3"), NormSlot::kMlpIn, 0),
+            "model.layers.0.pre_feedforward_layernorm.weight");
   EXPECT_EQ(GgufNormName(TinyConfig("gemma3"), NormSlot::kMlpOut, 1), "blk.1.post_ffw_norm.weight");
   for (int p = 0; p < kProjections; ++p) {
-    EXPECT_EQ(ProjectionByPath(ProjectionPath(static_cast<Projection>(p))), static_cast<Projection>(p));
+    EXPECT_EQ(ProjectionByPath(ProjectionPath(static_cast<Projection>(p))),
+              static_cast<Projection>(p));
   }
   EXPECT_FALSE(ProjectionByPath("q_proj"));
 }
