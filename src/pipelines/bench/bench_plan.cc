@@ -32,6 +32,16 @@ std::vector<SuiteEntry> WantedTasks(const BenchOptions& options) {
   return entries;
 }
 
+// Whether two identities are of one model under one adapter. The template, the number type and the
+// kernels may differ from task to task; each plan has its own.
+bool SameModel(const Json& a, const Json& b) {
+  for (const char* key : {"weights_sha256", "adapter_sha256", "tokenizer_sha256"}) {
+    const Json *x = a.Find(key), *y = b.Find(key);
+    if (x == nullptr || y == nullptr || !(*x == *y)) return false;
+  }
+  return true;
+}
+
 ItemSelection SelectItems(const BenchOptions& options, int64_t suite_limit,
                           std::vector<TaskItem> items) {
   if (options.sample > 0) return SampleItems(std::move(items), options.sample, options.seed);
@@ -110,13 +120,13 @@ void RecordPlans(const std::string& name, const Json& model_record,
   std::erase_if(manifest.plans, [&](const RunPlan& plan) {
     if (plan.model != name) return false;
     const Json* earlier = plan.settings.Find("model");
-    const bool stale = earlier == nullptr || !(*earlier == identity);
+    const bool stale = earlier == nullptr || !SameModel(*earlier, identity);
     if (stale) dropped += (dropped.empty() ? "" : ", ") + plan.task;
     return stale;
   });
   if (!dropped.empty()) {
-    progress.Warn("the name " + name + " stood for another model, adapter or template here; its " +
-                  "answers to " + dropped + " no longer count (--name tells models apart)");
+    progress.Warn("the name " + name + " stood for another model or adapter here; its answers to " +
+                  dropped + " no longer count (--name tells models apart)");
   }
   manifest.tool = ToolRecord();
   manifest.machine = MachineRecord();
