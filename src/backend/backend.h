@@ -84,6 +84,8 @@ class Backend {
   // "avx512_bf16", "avx2", "portable": the kernels in use (forced by LEM_CPU).
   virtual std::string Name() const = 0;
 
+  // The bytes that `matrix` views must outlive the weight (Embed reads plain rows from them). An
+  // Error if the shape does not fit the bytes or the format.
   virtual std::unique_ptr<Weight> Prepare(const StoredMatrix& matrix,
                                           const WeightOptions& options) = 0;
 

@@ -44,10 +44,24 @@ std::vector<QueryBlock> CutQueries(const AttentionShape& s, std::span<const AnyS
   return blocks;
 }
 
-// Fills the query side of a task and runs it; `keys` fills the other.
+// One task on all threads: its key blocks are computed apart and merged in order.
+void RunShared(const Kernels& kernels, const AttentionTask& task) {
+  const int64_t blocks = (task.end + kKeyBlock - 1) / kKeyBlock - task.begin / kKeyBlock;
+  thread_local AlignedFloats record_space;
+  float* records = record_space.Reserve(blocks * AttentionRecord(task.n, task.head_dim));
+  ParallelFor(blocks, 2, [&](int64_t first, int64_t last) {
+    thread_local AlignedFloats scratch;
+    AttentionTask part = task;
+    part.scratch = scratch.Reserve(AttentionScratch(task.n, task.head_dim));
+    kernels.attention_blocks(part, first, last, records);
+  });
+  kernels.attention_merge(task, blocks, records);
+}
+
+// Fills the query side of a task and runs it; `keys` fills the other. share_keys: on all threads.
 template <class Keys>
-void RunBlock(const Kernels& kernels, const AttentionShape& s, const QueryBlock& b, ConstMat q,
-              Mat o, Mat lse, Keys keys) {
+void RunBlock(bool share_keys, const Kernels& kernels, const AttentionShape& s, const QueryBlock& b,
+              ConstMat q, Mat o, Mat lse, Keys keys) {
   const float* q_rows[kQueryBlock];
   float *o_rows[kQueryBlock], *lse_at[kQueryBlock];
   int64_t position[kQueryBlock], n = 0;
@@ -77,6 +91,7 @@ void RunBlock(const Kernels& kernels, const AttentionShape& s, const QueryBlock&
   if (s.window > 0) task.begin = std::max<int64_t>(0, position[0] - s.window + 1);
   keys(task);
   task.scratch = scratch.Reserve(AttentionScratch(n, s.head_dim));
+  if (share_keys) return RunShared(kernels, task);
   kernels.attention(task);
 }
 
@@ -105,7 +120,7 @@ void RunAttention(const Kernels& kernels, const AttentionShape& s,
   const auto blocks = CutQueries(s, segments, [](const Segment&) { return int64_t{0}; });
   ParallelFor(blocks.size(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      RunBlock(kernels, s, blocks[i], q, o, lse, [&](AttentionTask& task) {
+      RunBlock(false, kernels, s, blocks[i], q, o, lse, [&](AttentionTask& task) {
         const size_t row = segments[blocks[i].segment].begin,
                      column = blocks[i].kv_head * s.head_dim;
         task.rings[1] = {k.data + row * k.stride + column,
@@ -124,9 +139,12 @@ void RunAttentionCached(const Kernels& kernels, const AttentionShape& s,
                         std::span<const CachedSegment> segments, ConstMat q, Mat o) {
   CheckShape(s, q);
   const auto blocks = CutQueries(s, segments, [](const CachedSegment& c) { return c.first; });
-  ParallelFor(blocks.size(), 1, [&](int64_t begin, int64_t end) {
+  // Decoding one sequence gives a task per key-value head: too few, or an odd one left over.
+  const bool share_keys = Threads() > 1 && static_cast<int64_t>(blocks.size()) < 2 * Threads();
+  const int64_t grain = share_keys ? blocks.size() : 1;
+  ParallelFor(blocks.size(), grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      RunBlock(kernels, s, blocks[i], q, o, Mat(), [&](AttentionTask& task) {
+      RunBlock(share_keys, kernels, s, blocks[i], q, o, Mat(), [&](AttentionTask& task) {
         const CachedSegment& c = segments[blocks[i].segment];
         const int64_t column = int64_t{blocks[i].kv_head} * s.head_dim;
         task.split = c.prefix_length;

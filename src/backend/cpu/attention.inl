@@ -141,42 +141,97 @@ LEM_INLINE void MergeBlock(MaxAndSum block, const float* block_o, int64_t dim, f
   *m = top;
 }
 
-static void AttentionRows(const AttentionTask& t) {
+// The parts of a task's scratch.
+struct AttentionSpace {
+  AttentionSpace(const AttentionTask& t, int64_t dim)
+      : qa(t.scratch),
+        kt(qa + t.n * dim),
+        vt(kt + kKeyBlock * dim),
+        s(vt + kKeyBlock * dim),
+        pt(s + t.n * kKeyBlock),
+        record(pt + t.n * kKeyBlock),
+        o(record + AttentionRecord(t.n, t.head_dim)),
+        m(o + t.n * dim),
+        l(m + t.n) {}
+  float *qa, *kt, *vt, *s, *pt, *record, *o, *m, *l;
+};
+
+static void PackQueries(const AttentionTask& t, float* qa) {
+  for (int64_t i = 0; i < t.n; ++i) PackRow(t.q[i], false, t.head_dim, t.n, qa + i);
+}
+
+// One block's o (n, dim), maxima (n) and sums (n); sum 0: the row sees none of its keys.
+static void ComputeBlock(const AttentionTask& t, const AttentionSpace& w, int64_t block,
+                         float* record) {
   const int64_t dim = PaddedDim(t.head_dim), n = t.n;
-  float *qa = t.scratch, *kt = qa + n * dim, *vt = kt + kKeyBlock * dim, *s = vt + kKeyBlock * dim;
-  float *pt = s + n * kKeyBlock, *block_o = pt + n * kKeyBlock, *o = block_o + n * dim;
-  float *m = o + n * dim, *l = m + n;
-  for (int64_t i = 0; i < n; ++i) PackRow(t.q[i], false, t.head_dim, n, qa + i);
-  Fill(o, n * dim, 0);
-  Fill(m, n, -__builtin_inff());
-  Fill(l, n, 0);
-  for (int64_t block = t.begin / kKeyBlock * kKeyBlock; block < t.end; block += kKeyBlock) {
-    LoadKeys(t, block, kt, vt);
-    Scores(qa, n, kt, t.head_dim, dim, s);
-    MaxAndSum sums[kQueryBlock];
-    bool any[kQueryBlock];
-    for (int64_t i = 0; i < n; ++i) {
-      const BlockRange range = RangeOf(t.position[i], t.window, block);
-      any[i] = range.low <= range.high;
-      if (any[i]) {
-        sums[i] = SoftmaxBlock(t, range, s + i * kKeyBlock);
-      } else {
-        Fill(s + i * kKeyBlock, kKeyBlock, 0);
-      }
-    }
-    PackExact({s, false, false, kKeyBlock, n, n, kKeyBlock, pt});
-    Multiply<FloatUnit>({pt, n, vt, dim, kKeyBlock, n, dim, block_o, dim, 1.0f, false});
-    for (int64_t i = 0; i < n; ++i)
-      if (any[i]) MergeBlock(sums[i], block_o + i * dim, dim, m + i, l + i, o + i * dim);
-  }
+  float *m = record + n * dim, *l = m + n;
+  LoadKeys(t, block, w.kt, w.vt);
+  Scores(w.qa, n, w.kt, t.head_dim, dim, w.s);
   for (int64_t i = 0; i < n; ++i) {
-    const float* from = o + i * dim;
-    const F16x sum = Set(l[i]);
+    const BlockRange range = RangeOf(t.position[i], t.window, block);
+    MaxAndSum sum = {0, 0};
+    if (range.low <= range.high) {
+      sum = SoftmaxBlock(t, range, w.s + i * kKeyBlock);
+    } else {
+      Fill(w.s + i * kKeyBlock, kKeyBlock, 0);
+    }
+    m[i] = sum.max;
+    l[i] = sum.sum;
+  }
+  PackExact({w.s, false, false, kKeyBlock, n, n, kKeyBlock, w.pt});
+  Multiply<FloatUnit>({w.pt, n, w.vt, dim, kKeyBlock, n, dim, record, dim, 1.0f, false});
+}
+
+static void StartRows(const AttentionTask& t, const AttentionSpace& w) {
+  Fill(w.o, t.n * PaddedDim(t.head_dim), 0);
+  Fill(w.m, t.n, -__builtin_inff());
+  Fill(w.l, t.n, 0);
+}
+
+static void MergeRecord(const AttentionTask& t, const AttentionSpace& w, const float* record) {
+  const int64_t dim = PaddedDim(t.head_dim), n = t.n;
+  const float *m = record + n * dim, *l = m + n;
+  for (int64_t i = 0; i < n; ++i)
+    if (l[i] != 0) MergeBlock({m[i], l[i]}, record + i * dim, dim, w.m + i, w.l + i, w.o + i * dim);
+}
+
+static void FinishRows(const AttentionTask& t, const AttentionSpace& w) {
+  const int64_t dim = PaddedDim(t.head_dim);
+  for (int64_t i = 0; i < t.n; ++i) {
+    const float* from = w.o + i * dim;
+    const F16x sum = Set(w.l[i]);
     float* to = t.o[i];
     ForLanes(t.head_dim,
              [=](int64_t d, int64_t lanes) { Put(to, d, lanes, Load(from + d) / sum); });
-    if (t.lse) *t.lse[i] = m[i] + Log(l[i]);
+    if (t.lse) *t.lse[i] = w.m[i] + Log(w.l[i]);
   }
+}
+
+static void AttentionRows(const AttentionTask& t) {
+  const AttentionSpace w(t, PaddedDim(t.head_dim));
+  PackQueries(t, w.qa);
+  StartRows(t, w);
+  for (int64_t block = t.begin / kKeyBlock * kKeyBlock; block < t.end; block += kKeyBlock) {
+    ComputeBlock(t, w, block, w.record);
+    MergeRecord(t, w, w.record);
+  }
+  FinishRows(t, w);
+}
+
+// The same in two parts, so that threads can share one task's key blocks.
+static void AttentionBlocks(const AttentionTask& t, int64_t first, int64_t last, float* records) {
+  const AttentionSpace w(t, PaddedDim(t.head_dim));
+  PackQueries(t, w.qa);
+  for (int64_t b = first; b < last; ++b)
+    ComputeBlock(t, w, (t.begin / kKeyBlock + b) * kKeyBlock,
+                 records + b * AttentionRecord(t.n, t.head_dim));
+}
+static void AttentionMerge(const AttentionTask& t, int64_t blocks, const float* records) {
+  const AttentionSpace w(t, PaddedDim(t.head_dim));
+  StartRows(t, w);
+  for (int64_t b = 0; b < blocks; ++b)
+    MergeRecord(t, w, records + b * AttentionRecord(t.n, t.head_dim));
+  FinishRows(t, w);
 }
 
 // --- backward: P = exp(z - lse) again; D = rowsum(do * o); dS = P (dP - D), through the cap.

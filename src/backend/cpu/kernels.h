@@ -142,9 +142,13 @@ struct AttentionBackwardTask {
 };
 
 inline int64_t PaddedDim(int64_t head_dim) { return (head_dim + 15) / 16 * 16; }
+// What one block of keys leaves for each query vector: output, maximum, sum.
+inline int64_t AttentionRecord(int64_t n, int64_t head_dim) {
+  return n * (PaddedDim(head_dim) + 2);
+}
 inline int64_t AttentionScratch(int64_t n, int64_t head_dim) {
   const int64_t dim = PaddedDim(head_dim);
-  return n * dim + 2 * kKeyBlock * dim + 2 * n * kKeyBlock + 2 * n * dim + 2 * n + 64;
+  return n * dim + 2 * kKeyBlock * dim + 2 * n * kKeyBlock + 2 * n * dim + 4 * n + 64;
 }
 inline int64_t AttentionBackwardScratch(int64_t tokens, int64_t heads, int64_t head_dim) {
   const int64_t dim = PaddedDim(head_dim);
@@ -187,6 +191,10 @@ struct Kernels {
   Products products[2];  // by Precision: [0] bfloat16, [1] float32
 
   void (*attention)(const AttentionTask&);
+  // The same in two parts: records of key blocks [first, last), counted from the task's first; then
+  // all records into the outputs.
+  void (*attention_blocks)(const AttentionTask&, int64_t first, int64_t last, float* records);
+  void (*attention_merge)(const AttentionTask&, int64_t blocks, const float* records);
   void (*attention_backward)(const AttentionBackwardTask&);
 };
 

@@ -76,5 +76,7 @@ static constexpr Kernels MakeTable(const char* name) {
           LogOf,
           {kBFloat, kFloat},
           AttentionRows,
+          AttentionBlocks,
+          AttentionMerge,
           AttentionBackwardRows};
 }
