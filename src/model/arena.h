@@ -21,6 +21,7 @@ class Arena {
 
   size_t used() const { return used_; }
   size_t peak() const { return peak_; }
+  size_t capacity() const { return capacity_; }  // 0 while planning
   // Gives back what was taken after used() was `mark`; 0 lays out anew over the same memory.
   void Rewind(size_t mark) { used_ = mark; }
 

@@ -34,13 +34,17 @@ class Scorer {
   }
 
   std::vector<ScoreResult> Run() {
-    for (size_t begin = 0; begin < questions_.size();) {
-      if (StopRequested()) throw Interrupted("score: interrupted");
-      const size_t end = WaveEnd(begin);
-      ComputePrefixes(begin, end);
-      ComputeContinuations(begin, end);
-      for (size_t q = begin; q < end; ++q) questions_[q].cache = nullptr;
-      begin = end;
+    for (const PrefixGroup& group : Groups()) {
+      StartGroup(group);
+      for (size_t begin = 0; begin < group.members.size();) {
+        if (StopRequested()) throw Interrupted("score: interrupted");
+        const size_t end = WaveEnd(group, begin);
+        const auto wave = std::span(group.members).subspan(begin, end - begin);
+        ComputePrefixes(wave);
+        ComputeContinuations(wave);
+        for (const size_t q : wave) questions_[q].cache = nullptr;
+        begin = end;
+      }
     }
     return std::move(results_);
   }
@@ -54,11 +58,7 @@ class Scorer {
     s_.CheckIds(r.prefix, "score: the prefix");
     s_.CheckIds(r.continuation, "score: the continuation");
     s_.CheckLength(r.prefix.size() + r.continuation.size() - 1, "score: prefix and continuation");
-    for (const int32_t id : r.continuation) {
-      if (id >= s_.decoder.config().usable_vocab) {
-        Fail("score: the continuation holds the id ", id, ", which this model never generates");
-      }
-    }
+    s_.CheckScored(r.continuation, "score: the continuation");
   }
 
   void FindQuestions() {
@@ -73,82 +73,55 @@ class Scorer {
     }
   }
 
-  // Questions [begin, end) whose prefixes fill one pass and fit into memory.
-  size_t WaveEnd(size_t begin) const {
+  // Questions that begin alike (few-shot examples, instructions).
+  std::vector<PrefixGroup> Groups() const {
+    std::vector<std::span<const int32_t>> prefixes;
+    for (const Question& q : questions_) prefixes.push_back(q.prefix.first(q.shared()));
+    if (s_.options.share_prefixes) return GroupByPrefix(prefixes);
+    PrefixGroup all;
+    for (size_t q = 0; q < questions_.size(); ++q) all.members.push_back(q);
+    return {all};
+  }
+
+  // What a group begins with is computed once; its questions start from copies.
+  void StartGroup(const PrefixGroup& group) {
+    header_ = nullptr;
+    header_length_ = group.length;
+    if (group.length == 0) return;
+    header_ = s_.NewCache(static_cast<int64_t>(group.length), nullptr);
+    s_.Prefill(questions_[group.members[0]].prefix.first(group.length), 0, header_.get());
+  }
+
+  // The end of the members whose own tokens fill one pass and whose caches fit into memory.
+  size_t WaveEnd(const PrefixGroup& group, size_t begin) const {
     size_t tokens = 0, end = begin;
     uint64_t bytes = 0;
     const uint64_t limit = s_.MemoryLimit();
-    while (end < questions_.size()) {
-      const size_t size = questions_[end].shared();
+    while (end < group.members.size()) {
+      const size_t size = questions_[group.members[end]].shared();
       bytes += s_.CacheBytes(static_cast<int64_t>(size));
-      tokens += size;
-      if (end > begin &&
-          (tokens > static_cast<size_t>(s_.options.prefill_chunk) || bytes > limit)) {
-        break;
-      }
+      tokens += size - header_length_;
+      const bool full = tokens > static_cast<size_t>(s_.options.prefill_chunk) || bytes > limit;
+      if (end > begin && full) break;
       ++end;
     }
     return end;
   }
 
-  // What the questions of a wave begin with (few-shot examples, instructions) is computed once and
-  // copied; it is kept for the next wave while that begins alike.
-  std::vector<size_t> StartCaches(size_t begin, size_t end) {
-    std::vector<std::span<const int32_t>> prefixes;
-    for (size_t q = begin; q < end; ++q) {
-      prefixes.push_back(questions_[q].prefix.first(questions_[q].shared()));
+  void ComputePrefixes(std::span<const size_t> wave) {
+    std::vector<size_t> done(wave.size(), header_length_);
+    for (const size_t i : wave) {
+      Question& q = questions_[i];
+      if (q.shared() == 0) continue;
+      q.cache = s_.NewCache(static_cast<int64_t>(q.shared()), nullptr);
+      if (header_) q.cache->CopyFrom(*header_);
     }
-    std::vector<size_t> done(prefixes.size(), 0);
-    for (size_t i = 0; i < prefixes.size(); ++i) {
-      if (prefixes[i].empty()) continue;
-      questions_[begin + i].cache = s_.NewCache(static_cast<int64_t>(prefixes[i].size()), nullptr);
-      done[i] = StartFromHeader(prefixes[i], questions_[begin + i].cache.get());
-    }
-    return done;
-  }
-
-  size_t StartFromHeader(std::span<const int32_t> prefix, KvCache* cache) {
-    if (!s_.options.share_prefixes) return 0;
-    const auto same =
-        std::mismatch(header_ids_.begin(), header_ids_.end(), prefix.begin(), prefix.end());
-    if (same.first != header_ids_.end() || header_ids_.empty() ||
-        header_ids_.size() >= prefix.size()) {
-      return 0;
-    }
-    cache->CopyFrom(*header_);
-    return header_ids_.size();
-  }
-
-  // The longest beginning that the questions of a wave share with the one before, as a new header.
-  void UpdateHeader(size_t begin, size_t end) {
-    if (!s_.options.share_prefixes) return;
-    std::vector<std::span<const int32_t>> prefixes;
-    const size_t last = std::min(questions_.size(), end + 1);  // the next wave's first, too
-    for (size_t q = begin; q < last; ++q) {
-      prefixes.push_back(questions_[q].prefix.first(questions_[q].shared()));
-    }
-    const std::vector<PrefixGroup> groups = GroupByPrefix(prefixes);
-    const auto largest = std::max_element(
-        groups.begin(), groups.end(), [](const PrefixGroup& a, const PrefixGroup& b) {
-          return a.length * (a.members.size() - 1) < b.length * (b.members.size() - 1);
-        });
-    if (largest == groups.end() || largest->length < kLeastSharedTokens) return;
-    const auto ids = prefixes[largest->members[0]].first(largest->length);
-    if (std::equal(ids.begin(), ids.end(), header_ids_.begin(), header_ids_.end())) return;
-    header_ = s_.NewCache(static_cast<int64_t>(ids.size()), nullptr);
-    header_ids_.assign(ids.begin(), ids.end());
-    s_.Prefill(header_ids_, 0, header_.get());
-  }
-
-  void ComputePrefixes(size_t begin, size_t end) {
-    UpdateHeader(begin, end);
-    std::vector<size_t> done = StartCaches(begin, end);
     const Stopwatch watch;
     for (bool more = true; more;) {
       more = false;
       std::vector<Chunk> chunks;
       for (size_t i = 0; i < done.size(); ++i) {
-        const Question& q = questions_[begin + i];
+        const Question& q = questions_[wave[i]];
         if (done[i] >= q.shared()) continue;
         const size_t to = s_.PieceEnd(done[i], q.shared());
         chunks.push_back({.cache = q.cache.get(),
@@ -163,10 +136,10 @@ class Scorer {
     s_.times.prompt_seconds += watch.Seconds();
   }
 
-  void ComputeContinuations(size_t begin, size_t end) {
+  void ComputeContinuations(std::span<const size_t> wave) {
     std::vector<std::pair<size_t, size_t>> pending;  // (question, request)
     size_t tokens = 0;
-    for (size_t q = begin; q < end; ++q) {
+    for (const size_t q : wave) {
       for (const size_t r : questions_[q].requests) {
         const size_t size = requests_[r].continuation.size();
         if (!pending.empty() && tokens + size > static_cast<size_t>(s_.options.prefill_chunk)) {
@@ -231,8 +204,8 @@ class Scorer {
   const std::function<void(size_t)>& on_progress_;
   std::vector<ScoreResult> results_;
   std::vector<Question> questions_;
-  std::vector<int32_t> header_ids_;
-  std::unique_ptr<KvCache> header_;
+  std::unique_ptr<KvCache> header_;  // of the present group's common beginning
+  size_t header_length_ = 0;
   size_t done_ = 0;
 };
 
@@ -245,6 +218,7 @@ double Engine::NegativeLogLikelihood(std::span<const int32_t> ids, size_t first,
                                      const std::function<void(size_t)>& on_progress) {
   State& s = *state_;
   s.CheckIds(ids, "perplexity: the text");
+  s.CheckScored(ids.subspan(std::min(ids.size(), size_t{1})), "perplexity: the text");
   const auto context = static_cast<size_t>(s.decoder.config().max_positions);
   const auto chunk_size = static_cast<size_t>(s.options.prefill_chunk);
   const Stopwatch watch;

@@ -35,6 +35,8 @@ struct Engine::State {
   // Runs ids[from..] through the model without logits, in pieces.
   void Prefill(std::span<const int32_t> ids, size_t from, KvCache* cache);
   void CheckIds(std::span<const int32_t> ids, const char* what) const;
+  // Ids that are only ever input (rows that multimodal files add) have no probability.
+  void CheckScored(std::span<const int32_t> ids, const char* what) const;
   void CheckLength(size_t tokens, const char* what) const;
 };
 

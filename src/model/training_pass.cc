@@ -229,6 +229,8 @@ TrainingPass::TrainingPass(Decoder& decoder, Adapter& adapter, const PassOptions
 
 TrainingPass::~TrainingPass() = default;
 
+uint64_t TrainingPass::bytes() const { return state_->arena.capacity(); }
+
 PassMemory TrainingPass::Plan(const ModelConfig& config, const AdapterShape& shape,
                               const PassOptions& options, Precision precision) {
   const int64_t counted = options.max_counted > 0 ? options.max_counted : options.max_tokens;

@@ -43,6 +43,8 @@ class TrainingPass {
   TrainingPass(Decoder& decoder, Adapter& adapter, const PassOptions& options);
   ~TrainingPass();
 
+  uint64_t bytes() const;  // what was taken
+
   static PassMemory Plan(const ModelConfig& config, const AdapterShape& shape,
                          const PassOptions& options, Precision precision);
 

@@ -90,6 +90,53 @@ TEST_P(TrainingParity, CheckpointingChangesNoBit) {
   }
 }
 
+// Dropout's masks depend on seed, step and module alone: not on checkpointing, nor on threads.
+TEST_P(TrainingParity, GradientsDependOnSeedAndStepAlone) {
+  const Goldens goldens(GetParam());
+  AdapterShape shape = kTinyLora;
+  shape.dropout = 0.3f;
+  TinyModel model(GetParam(), Precision::kBFloat16, 0);
+  Adapter adapter(model.config(), shape);
+  FillFromGoldens(goldens, &adapter);
+  model.decoder->SetAdapter(&adapter);
+  const TrainBatch batch = TinyBatch(goldens);
+  const auto gradients = [&](int threads, bool checkpoint, uint64_t seed, uint64_t step) {
+    SetThreads(threads);
+    PassOptions options = OptionsFor(batch, checkpoint);
+    options.dropout_seed = seed;
+    TrainingPass pass(*model.decoder, adapter, options);
+    Adapter g = adapter.LikeThis();
+    pass.ForwardBackward(batch, 1, step, g);
+    return std::vector<float>(g.values().begin(), g.values().end());
+  };
+  const auto first = gradients(1, false, 7, 3);
+  EXPECT_EQ(first, gradients(1, true, 7, 3));
+  EXPECT_EQ(first, gradients(2, false, 7, 3));
+  EXPECT_NE(first, gradients(1, false, 7, 4));
+  EXPECT_NE(first, gradients(1, false, 8, 3));
+}
+
+// The plan and the memory are laid out by the same code; gradients are counted number by number.
+TEST_P(TrainingParity, ThePlanIsWhatIsTaken) {
+  for (const TuneType type : {TuneType::kLora, TuneType::kDora, TuneType::kFull}) {
+    for (const bool checkpoint : {false, true}) {
+      AdapterShape shape = kTinyLora;
+      shape.type = type, shape.num_layers = 3, shape.dropout = 0.1f;
+      TinyModel model(GetParam(), Precision::kBFloat16, 0);
+      Adapter adapter(model.config(), shape);
+      adapter.Initialize(0, model.decoder->weights());
+      model.decoder->SetAdapter(&adapter);
+      const PassOptions options = {
+          .max_tokens = 200, .max_counted = 50, .grad_checkpoint = checkpoint, .dropout_seed = 0};
+      const TrainingPass pass(*model.decoder, adapter, options);
+      const PassMemory plan =
+          TrainingPass::Plan(model.config(), shape, options, Precision::kBFloat16);
+      EXPECT_EQ(plan.saved_activations + plan.scratch + plan.logits, pass.bytes());
+      EXPECT_EQ(plan.gradients, adapter.values().size() * sizeof(float));
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Tiny, TrainingParity, ::testing::ValuesIn(kFamilies),
                          [](const auto& info) { return std::string(info.param); });
 
