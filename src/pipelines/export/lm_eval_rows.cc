@@ -2,8 +2,7 @@
 #include "pipelines/export/lm_eval_rows.h"
 
 #include "base/hash.h"
-#include "pipelines/score/choice_metrics.h"
-#include "pipelines/score/extractors.h"
+#include "pipelines/metrics.h"
 
 namespace lem {
 namespace {
@@ -77,17 +76,23 @@ Row WrittenRow(const Sample& sample, int64_t doc_id) {
   return row;
 }
 
+Score ScoreOf(const Sample& sample, const std::string& metric) {
+  return FindMetric(metric)->compute(sample, metric);
+}
+
 void AddGsm8k(const Sample& sample, int64_t doc_id, LmEvalLogs& logs) {
-  const std::string gold = TextOf(sample.reference);
-  const auto add = [&](const char* filter, const Extraction& extraction) {
+  const auto add = [&](const char* filter, const char* metric) {
+    const Score score = ScoreOf(sample, metric);
+    if (!score.value) return;
+    const Json& extracted = *score.detail.Find("extracted");
     Row row = WrittenRow(sample, doc_id);
-    row.filtered = List(Json(extraction.found ? extraction.text : "[invalid]"));
+    row.filtered = List(extracted.IsNull() ? Json("[invalid]") : extracted);
     row.filter = filter;
     row.metric = "exact_match";
-    AddRow(row, extraction.correct, logs["gsm8k"]);
+    AddRow(row, *score.value, logs["gsm8k"]);
   };
-  add("strict-match", ExtractStrict(sample.response, gold));
-  add("flexible-extract", ExtractFlexible(sample.response, gold));
+  add("strict-match", "gsm8k.strict");
+  add("flexible-extract", "gsm8k.flexible");
 }
 
 void AddWritten(const Sample& sample, int64_t doc_id, const std::map<std::string, double>& scores,
@@ -110,6 +115,14 @@ void AddWritten(const Sample& sample, int64_t doc_id, const std::map<std::string
 
 using Set = std::vector<const ChoiceScore*>;
 
+Set SetNamed(const Sample& sample, const std::string& name) {
+  Set set;
+  for (const ChoiceScore& choice : sample.choices) {
+    if (choice.set == name) set.push_back(&choice);
+  }
+  return set;
+}
+
 // The document of a choices task, with the targets as lm-eval's TruthfulQA has them.
 Json ChoicesDocument(const Sample& sample, const Set& set, const std::string& name) {
   Json doc = Document(sample);
@@ -124,11 +137,11 @@ Json ChoicesDocument(const Sample& sample, const Set& set, const std::string& na
   return doc;
 }
 
-void AddChoices(const Sample& sample, int64_t doc_id, const std::string& name,
+void AddChoices(const Sample& sample, int64_t doc_id, const std::string& name, const char* metric,
                 const std::string& task, LmEvalLogs& logs) {
-  const Set set = SetOf(sample, name);
-  const auto best = Best(set);
-  if (!best) return;
+  const Set set = SetNamed(sample, name);
+  const Score score = ScoreOf(sample, metric);
+  if (set.empty() || !score.value) return;
   Row row;
   row.doc_id = doc_id;
   row.doc = ChoicesDocument(sample, set, name);
@@ -149,8 +162,7 @@ void AddChoices(const Sample& sample, int64_t doc_id, const std::string& name,
   }
   row.filter = "none";
   row.metric = "acc";
-  const double value = name == "mc2" ? RightMass(set).value_or(0) : (set[*best]->right ? 1 : 0);
-  AddRow(row, value, logs[task]);
+  AddRow(row, *score.value, logs[task]);
 }
 
 }  // namespace
@@ -159,9 +171,9 @@ void AddLmEvalRows(const Sample& sample, int64_t doc_id,
                    const std::map<std::string, double>& scores, LmEvalLogs& logs) {
   if (!sample.choices.empty()) {
     const std::string family = sample.task.starts_with("truthfulqa") ? "truthfulqa" : sample.task;
-    AddChoices(sample, doc_id, "mc1", family + "_mc1", logs);
-    AddChoices(sample, doc_id, "mc2", family + "_mc2", logs);
-    AddChoices(sample, doc_id, "yes-no", "toxigen", logs);
+    AddChoices(sample, doc_id, "mc1", "choices.mc1", family + "_mc1", logs);
+    AddChoices(sample, doc_id, "mc2", "choices.mc2", family + "_mc2", logs);
+    AddChoices(sample, doc_id, "yes-no", "toxigen.detection", "toxigen", logs);
     return;
   }
   if (sample.task == "gsm8k") return AddGsm8k(sample, doc_id, logs);

@@ -6,12 +6,10 @@
 #include <filesystem>
 #include <limits>
 #include <map>
-#include <optional>
 #include <set>
 
 #include "base/error.h"
 #include "pipelines/import/collected_run.h"
-#include "pipelines/score/extractors.h"
 
 namespace lem {
 namespace {
@@ -184,13 +182,12 @@ void CheckVerdict(const Json& row, const Sample& sample, Check& check) {
   if (filter == nullptr || !filter->IsString() || verdict == nullptr || !verdict->IsNumber())
     return;
   if (!sample.reference.IsString()) return;
-  const std::string& gold = sample.reference.string();
-  std::optional<bool> ours;
-  if (filter->string() == "strict-match") ours = ExtractStrict(sample.response, gold).correct;
-  if (filter->string() == "flexible-extract") ours = ExtractFlexible(sample.response, gold).correct;
-  if (!ours) return;
+  const char* name = filter->string() == "strict-match"       ? "gsm8k.strict"
+                     : filter->string() == "flexible-extract" ? "gsm8k.flexible"
+                                                              : nullptr;
+  if (name == nullptr) return;
   ++check.rows;
-  check.different += *ours != (verdict->number() == 1) ? 1 : 0;
+  check.different += FindMetric(name)->compute(sample, name).value != verdict->number() ? 1 : 0;
 }
 
 class LogReader {
