@@ -501,10 +501,14 @@ Value Evaluator::CallMacro(const Macro& macro, const Arguments& arguments) {
     Error("expected at most " + std::to_string(count) + " arguments for the macro \"" + node.text +
           "\", found " + std::to_string(arguments.positional.size()));
   }
-  for (const auto& [name, value] : arguments.named) {
+  for (const auto& argument : arguments.named) {
+    const std::string_view name = argument.first;
     const bool known = std::any_of(node.children.begin() + 1, node.children.end(),
                                    [&](const Node* p) { return p->text == name; });
-    if (!known) Error("expected arguments that the macro \"" + node.text + "\" has, found \"" + std::string(name) + "\"");
+    if (!known) {
+      Error("expected arguments that the macro \"" + node.text + "\" has, found \"" +
+            std::string(name) + "\"");
+    }
   }
   Frame* const outer = std::exchange(frame_, NewFrame(macro.frame));
   for (size_t i = 0; i < count; ++i) {

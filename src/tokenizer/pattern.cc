@@ -17,7 +17,10 @@ constexpr size_t kJitStack = size_t{1} << 20;
 
 // White_Space, without PCRE2's U+180E; the members of a class, without brackets.
 constexpr std::string_view kSpaceMembers = "\\t-\\r\\x{85}\\p{Z}";
-constexpr std::string_view kWordMembers = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
+constexpr std::string_view kNotSpaceMembers =
+    "\\x00-\\x08\\x0E-\\x1F\\x21-\\x{84}\\x{86}-\\x{9F}\\x{A1}-\\x{167F}\\x{1681}-\\x{1FFF}\\x{200B}-\\x{2027}"
+    "\\x{202A}-\\x{202E}\\x{2030}-\\x{205E}\\x{2060}-\\x{2FFF}\\x{3001}-\\x{10FFFF}";
+constexpr std::string_view kWordMembers = "\\p{L}\\p{M}\\p{N}\\p{Pc}";
 
 [[noreturn]] void Refuse(std::string_view where, std::string_view source, std::string_view what) {
   Fail(where, ": expected a pattern that means the same here as in the original tokenizer, found ",
@@ -36,9 +39,18 @@ void TranslateEscape(char c, bool in_class, std::string_view where, std::string_
   };
   switch (c) {
     case 's': return set(kSpaceMembers, false);
-    case 'S': return set(kSpaceMembers, true);
+    case 'S': return in_class ? set(kNotSpaceMembers, false) : set(kSpaceMembers, true);
     case 'w': return set(kWordMembers, false);
     case 'W': return set(kWordMembers, true);
+    case 'b':
+    case 'B':
+      if (in_class) break;
+      // Between a word character and none, by the same members.
+      out->append(c == 'b' ? "(?:(?<=[W])(?![W])|(?<![W])(?=[W]))" : "(?:(?<=[W])(?=[W])|(?<![W])(?![W]))");
+      for (size_t at = out->rfind("[W]"); at != out->npos; at = out->rfind("[W]")) {
+        out->replace(at, 3, "[" + std::string(kWordMembers) + "]");
+      }
+      return;
     case 'h':
     case 'H': Refuse(where, source, "\\h, which is a hexadecimal digit there");
     case 'R':
@@ -50,7 +62,18 @@ void TranslateEscape(char c, bool in_class, std::string_view where, std::string_
     case 'O':
     case 'm':
     case 'M': Refuse(where, source, std::string("\\") + c);
-    default: out->append({'\\', c});
+    default: break;
+  }
+  out->append({'\\', c});
+}
+
+// (?i) and (?x) are the same; (?m) lets "." match line ends there, and (?s) is unknown there.
+void RequireKnownOptions(std::string_view source, size_t at, std::string_view where) {
+  const size_t end = source.find_first_not_of("imsxn-", at);
+  if (end == source.npos || (source[end] != ':' && source[end] != ')')) return;
+  const std::string_view options = source.substr(at, end - at);
+  if (options.find_first_of("msn") != options.npos) {
+    Refuse(where, source, "the option (?" + std::string(options) + ")");
   }
 }
 
@@ -66,6 +89,7 @@ std::string TranslateOniguruma(std::string_view source, std::string_view where) 
       TranslateEscape(source[at], in_class, where, source, &out);
       continue;
     }
+    if (!in_class && c == '(' && source.substr(at, 2) == "(?") RequireKnownOptions(source, at + 2, where);
     if (in_class) {
       if (c == '[' && at + 1 < source.size() && source[at + 1] == ':') {
         const size_t end = source.find(":]", at + 2);
@@ -138,7 +162,7 @@ Pattern::Pattern(std::string source, std::string_view where)
   int error = 0;
   PCRE2_SIZE offset = 0;
   compiled_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()),
-                                  translated.size(), PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C,
+                                  translated.size(), PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
                                   &error, &offset, nullptr);
   if (compiled_->code == nullptr) {
     char message[200] = "";

@@ -38,7 +38,7 @@ Json SplitAtSpaces() {
 Json SpaceMarkNormalizer(const ScoreSpaces& spaces) {
   Json::Array steps;
   if (spaces.single_spaces) {
-    steps.push_back(Replacement("^ +| +$", "", "Regex"));
+    steps.push_back(Replacement(R"(\A +|[ \x{2581}]+\z)", "", "Regex"));
     steps.push_back(Replacement(" +", " ", "Regex"));
   }
   if (spaces.space_prefix) {
