@@ -59,6 +59,12 @@ TEST(Lint, TruncationIsSeen) {
             "truncated");
 }
 
+TEST(Lint, ADanglingWordEndsNoList) {
+  EXPECT_EQ(RulesFor(kGood + "\n\n- flour\n- water\n- salt and"), "truncated");
+  EXPECT_EQ(RulesFor(kGood + "\n\nThe oven ticks\nthe window dims\nand nobody is at the"),
+            "truncated");
+}
+
 TEST(Lint, OtherEndsAreWhole) {
   EXPECT_EQ(RulesFor(kGood + "\n\n- flour\n- water\n- salt"), "");
   EXPECT_EQ(RulesFor(kGood + "\n\n```python\nprint(1)\n```"), "");
