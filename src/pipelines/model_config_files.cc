@@ -2,7 +2,9 @@
 #include "pipelines/model_config_files.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <numbers>
 
 #include "base/atomic_file.h"
 
@@ -88,6 +90,46 @@ Json QuantizationJson(const std::vector<QuantisedModule>& modules) {
   return json;
 }
 
+// llama3's rule (model-formats 2.4) for one frequency.
+double Llama3Divisor(double wavelength, double factor, double original) {
+  constexpr double kLow = 1, kHigh = 4;
+  if (wavelength < original / kHigh) return 1;
+  if (wavelength > original / kLow) return factor;
+  const double s = (original / wavelength - kLow) / (kHigh - kLow);
+  return 1 / ((1 - s) / factor + s);
+}
+
+// A GGUF of a Llama 3 holds the divisors and not the rule that made them. The rule has one shape
+// and two numbers: the factor is the largest divisor, the original length a power of two.
+Json FindLlama3Rule(const LayerConfig& layer, int head_dim) {
+  const std::vector<float>& divisors = layer.rope_divisors;
+  const double factor = std::ranges::max(divisors);
+  for (int original = 16; original <= (1 << 20); original *= 2) {
+    bool fits = true;
+    for (size_t j = 0; j < divisors.size() && fits; ++j) {
+      const double power = 2.0 * static_cast<double>(j) / head_dim;
+      const double wavelength = 2 * std::numbers::pi * std::pow(layer.rope_theta, power);
+      const double wanted = Llama3Divisor(wavelength, factor, original);
+      fits = std::abs(divisors[j] - wanted) < 1e-4 * wanted;
+    }
+    if (!fits) continue;
+    return Json(Json::Object{{"rope_type", "llama3"},
+                             {"factor", factor},
+                             {"low_freq_factor", 1.0},
+                             {"high_freq_factor", 4.0},
+                             {"original_max_position_embeddings", original}});
+  }
+  return Json();
+}
+
+Json OurConfig(const ModelConfig& given, Dtype dtype) {
+  ModelConfig config = given;
+  if (config.rope_scaling.IsNull() && !config.layer[0].rope_divisors.empty()) {
+    config.rope_scaling = FindLlama3Rule(config.layer[0], config.head_dim);
+  }
+  return ToHuggingFaceConfig(config, TorchName(dtype));
+}
+
 }  // namespace
 
 std::string_view TorchName(Dtype dtype) {
@@ -127,7 +169,7 @@ void WriteGenerationConfig(const fs::path& folder, const ModelSource& source) {
 
 void WriteConfigFile(const fs::path& folder, const ModelSource& source, Dtype dtype,
                      const std::vector<QuantisedModule>& quantised) {
-  Json config = ToHuggingFaceConfig(source.config, TorchName(dtype));
+  Json config = OurConfig(source.config, dtype);
   if (IsGguf(source)) {
     SetIds(source.tokenizer, &config);
   } else {

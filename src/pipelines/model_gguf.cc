@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 // A model as one GGUF v3 file (model-formats 6): metadata of its family, tokenizer, tensors.
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "formats/gguf.h"
@@ -147,6 +148,38 @@ int64_t PairedRow(int64_t row, int64_t rows, int heads) {
   return head * head_dim + (within % 2) * half + within / 2;
 }
 
+// GGUF has no key for the attention scale: readers take head_dim^-0.5, or (dim / heads)^-0.5 for
+// the 27B Gemmas. What a model's own scale has beyond that is folded into its queries.
+float QueryFactor(const ModelConfig& c) {
+  const bool by_width =
+      (c.family == "gemma3" && c.layers == 62) || (c.family == "gemma2" && c.layers == 46);
+  const double implied = 1 / std::sqrt(by_width ? double(c.dim) / c.heads : double(c.head_dim));
+  const double factor = c.attention_scale / implied;
+  return std::abs(factor - 1) < 1e-6 ? 1.0f : static_cast<float>(factor);
+}
+
+// Normed queries carry the factor in their norm's gain, others in their projection.
+bool CarriesQueryFactor(const ModelTensor& tensor, const ModelConfig& config) {
+  if (tensor.layer < 0) return false;
+  if (config.qk_norm) return tensor.role == ModelTensor::Role::kNorm && tensor.norm == NormSlot::kQ;
+  return tensor.role != ModelTensor::Role::kNorm && tensor.projection == Projection::kQ;
+}
+
+std::vector<ModelTensor> WithFoldedScale(const std::vector<ModelTensor>& tensors,
+                                         const ModelConfig& config) {
+  std::vector<ModelTensor> folded = tensors;
+  const float factor = QueryFactor(config);
+  if (factor == 1) return folded;
+  for (ModelTensor& tensor : folded) {
+    if (!CarriesQueryFactor(tensor, config)) continue;
+    tensor.replace = [read = RowsOf(tensor).read, factor](int64_t row, Vec out) {
+      read(row, out);
+      for (float& value : out) value *= factor;
+    };
+  }
+  return folded;
+}
+
 // A vector is permuted element by element, a matrix row by row.
 TensorRows GgufRows(const ModelTensor& tensor) {
   TensorRows rows = RowsOf(tensor);
@@ -223,7 +256,9 @@ void WriteModelGguf(const fs::path& file, const ModelSource& source,
   std::vector<GgufTensorToWrite> out;
   int64_t written = 0;
   const auto done = [&] { progress.Update(++written); };
-  for (const ModelTensor& tensor : tensors) out.push_back(ToWrite(tensor, type, done));
+  for (const ModelTensor& tensor : WithFoldedScale(tensors, source.config)) {
+    out.push_back(ToWrite(tensor, type, done));
+  }
   AddRopeDivisors(source.config, &out);
   progress.Begin("writing " + file.string(), static_cast<int64_t>(tensors.size()), "tensors");
   WriteGguf(file, AllValues(source, type, name), out);

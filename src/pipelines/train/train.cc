@@ -20,10 +20,8 @@ std::unique_ptr<Decoder> LoadDecoder(const TrainOptions& options, Backend& backe
   DecoderOptions decoder;
   decoder.precision = inputs.precision;
   decoder.mlx_embed_scale = options.mlx_compat();
-  if (options.train) {
-    decoder.input_gradients_from_layer_set = true;
-    decoder.input_gradients_from_layer = lowest_layer;
-  }
+  decoder.input_gradients_from_layer_set = true;
+  decoder.input_gradients_from_layer = lowest_layer;
   return Decoder::Load(backend, inputs.checkpoint, decoder);
 }
 
@@ -108,7 +106,6 @@ TrainResult TrainAndTest(const TrainOptions& options, Backend& backend, TrainInp
 // --test without --train: the adapter of --adapter-path, or the bare model when that is empty.
 TrainResult TestOnly(const TrainOptions& options, Backend& backend, TrainInputs& inputs,
                      TrainObserver& observer) {
-  const std::unique_ptr<Decoder> decoder = LoadDecoder(options, backend, inputs, 0);
   std::optional<Adapter> adapter;
   if (options.adapter_path.empty()) {
     AdapterShape shape;  // zeros: no change to the model
@@ -118,6 +115,8 @@ TrainResult TestOnly(const TrainOptions& options, Backend& backend, TrainInputs&
   } else {
     adapter.emplace(Adapter::Load(options.adapter_path, inputs.config));
   }
+  const std::unique_ptr<Decoder> decoder =
+      LoadDecoder(options, backend, inputs, adapter->lowest_layer());
   decoder->SetAdapter(&*adapter);
   TrainingPass pass(*decoder, *adapter, PassFor(options, inputs));
   NumpyRandom random(static_cast<uint32_t>(options.seed));
