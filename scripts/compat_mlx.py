@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: EUPL-1.2
+"""The comparison behind compat_mlx.sh; runs in an environment that has mlx-lm."""
+import argparse
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import types
+
+import mlx.core as mx
+
+mx.set_default_device(mx.cpu)
+from mlx_lm import generate, load, lora  # noqa: E402
+from mlx_lm.tuner.callbacks import TrainingCallback  # noqa: E402
+
+TOLERANCE = 1e-3
+PAIRS = [("What is two plus two?", "Four."), ("Name a colour.", "Blue, or red."),
+         ("Is the sea salt?", "Yes, it is."), ("Say hello.", "Hello there."),
+         ("Who wrote Hamlet?", "Shakespeare did."), ("Is glass a liquid?", "No, it is a solid."),
+         ("What do cows eat?", "Mostly grass."), ("Where is Ennis?", "In Clare, in Ireland.")]
+PROMPT = "What do cows eat?"
+TOKENS = 12
+
+
+def write_data(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, count in (("train", 26), ("valid", 6)):
+        rows = []
+        for i in range(count):
+            question, answer = PAIRS[i % len(PAIRS)]
+            rows.append({"messages": [
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": answer + (" Really." if i % 3 == 0 else "")}]})
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / f"{name}.jsonl").write_text(text)
+
+
+class Recorder(TrainingCallback):
+    def __init__(self):
+        self.losses, self.tokens, self.validations = [], [], []
+
+    def on_train_loss_report(self, info):
+        self.losses.append(float(info["train_loss"]))
+        self.tokens.append(int(info["trained_tokens"]))
+
+    def on_val_loss_report(self, info):
+        self.validations.append(float(info["val_loss"]))
+
+
+def train_mlx(options):
+    recorder = Recorder()
+    lora.get_reporting_callbacks = lambda *a, **k: recorder
+    lora.run(types.SimpleNamespace(**(dict(lora.CONFIG_DEFAULTS) | options)))
+    return recorder
+
+
+def train_lem(lem, options, log):
+    command = [lem, "train", "--train", "--compat", "mlx-lm", "--dtype", "float32", "--log", log]
+    for key, value in options.items():
+        if key != "train":
+            command += ["--" + key.replace("_", "-"), str(value)]
+    subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
+    recorder, total = Recorder(), 0
+    for line in pathlib.Path(log).read_text().splitlines()[1:]:
+        row = json.loads(line)
+        if "val_loss" in row:
+            recorder.validations.append(row["val_loss"])
+        else:
+            total += row["tokens"]
+            recorder.losses.append(row["loss"])
+            recorder.tokens.append(total)
+    return recorder
+
+
+def text_of_mlx(model, adapter):
+    loaded, tokenizer = load(str(model), adapter_path=str(adapter))
+    prompt = tokenizer.apply_chat_template([{"role": "user", "content": PROMPT}],
+                                           add_generation_prompt=True)
+    return generate(loaded, tokenizer, prompt=prompt, max_tokens=TOKENS)
+
+
+def text_of_lem(lem, model, adapter):
+    out = subprocess.run([lem, "generate", "--model", model, "--adapter-path", adapter, "--prompt",
+                          PROMPT, "--max-tokens", str(TOKENS), "--dtype", "float32", "--json"],
+                         check=True, capture_output=True, text=True).stdout
+    return json.loads(out)["results"][0]["text"]
+
+
+class Report:
+    failures = 0
+
+    def line(self, what, good, detail=""):
+        self.failures += not good
+        print(f"  {'same' if good else 'DIFFERENT':9s} {what} {detail}", flush=True)
+
+
+def compare(args, source, report):
+    work = args.work / pathlib.Path(source).stem
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    model = work / "model"
+    subprocess.run([args.lem, "convert", "--model", source, "--mlx-path", model, "--dtype",
+                    "float32"], check=True, stdout=subprocess.DEVNULL)
+    print(f"{source}", flush=True)
+    base = {"model": str(model), "data": str(args.work / "data"), "train": True, "batch_size": 2,
+            "num_layers": 2, "save_every": 100, "steps_per_report": 1, "steps_per_eval": 10,
+            "val_batches": 1, "learning_rate": 1e-4, "iters": args.iters}
+
+    still = base | {"iters": 1, "learning_rate": 0.0}
+    train_mlx(still | {"adapter_path": str(work / "mlx-start")})
+    train_lem(args.lem, still | {"adapter_path": str(work / "lem-start")}, work / "start.jsonl")
+    first, second = (mx.load(str(work / f"{name}-start" / "adapters.safetensors"))
+                     for name in ("mlx", "lem"))
+    same = first.keys() == second.keys() and all(
+        mx.array_equal(first[name], second[name]).item() for name in first)
+    report.line("initial adapter, to the bit", same, f"({len(first)} tensors)")
+
+    theirs = train_mlx(base | {"adapter_path": str(work / "mlx")})
+    ours = train_lem(args.lem, base | {"adapter_path": str(work / "lem")}, work / "log.jsonl")
+    report.line("trained tokens after every iteration", theirs.tokens == ours.tokens)
+    for what in ("losses", "validations"):
+        a, b = getattr(theirs, what), getattr(ours, what)
+        worst = max(abs(x - y) for x, y in zip(a, b)) if len(a) == len(b) else float("inf")
+        report.line(what, worst < TOLERANCE, f"({len(a)}, largest difference {worst:.1e})")
+
+    for adapter in ("mlx", "lem"):
+        a = text_of_mlx(model, work / adapter)
+        b = text_of_lem(args.lem, model, work / adapter)
+        report.line(f"greedy text with the adapter of {adapter}", a == b, repr(b))
+    shutil.rmtree(model)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lem", required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--iters", type=int, default=20)
+    parser.add_argument("models", nargs="+")
+    args = parser.parse_args()
+    write_data(args.work / "data")
+    report = Report()
+    for source in args.models:
+        compare(args, source, report)
+    sys.exit(report.failures > 0)
+
+
+if __name__ == "__main__":
+    main()
