@@ -48,10 +48,30 @@ struct Pairs {
   std::vector<int64_t> clusters;  // empty: none declared
 };
 
-std::string ClusterKey(const RunSide& side, const std::string& task) {
-  const Json* definition = side.run->manifest().tasks.Find(task);
-  const Json* key = definition ? definition->Find("cluster") : nullptr;
-  return key && key->IsString() ? key->string() : "";
+// A text of the task's definition, "" when it has none: its cluster field, its primary metric.
+std::string DefinedText(const RunSide& side, const std::string& task, const char* key) {
+  const Json* definition = KeptDefinition(side.run->manifest(), task);
+  const Json* value = definition ? definition->Find(key) : nullptr;
+  return value && value->IsString() ? value->string() : "";
+}
+
+// The metrics both sides have: the primary one first, then in the order of the definition, then the
+// others.
+std::vector<std::string> CommonMetrics(const RunSide& of, const std::string& task, const Side& a,
+                                       const Side& b) {
+  std::vector<std::string> order = {DefinedText(of, task, "primary")};
+  const Json* definition = KeptDefinition(of.run->manifest(), task);
+  const Json* listed = definition ? definition->Find("metrics") : nullptr;
+  for (size_t i = 0; listed && listed->IsArray() && i < listed->size(); ++i) {
+    if (listed->array()[i].IsString()) order.push_back(listed->array()[i].string());
+  }
+  for (const auto& [name, values] : a.metrics) order.push_back(name);
+  std::vector<std::string> common;
+  for (const std::string& name : order) {
+    const bool both = a.metrics.contains(name) && b.metrics.contains(name);
+    if (both && std::ranges::count(common, name) == 0) common.push_back(name);
+  }
+  return common;
 }
 
 void AddClusters(const Side& side, const std::string& key, Pairs* pairs) {
@@ -134,7 +154,8 @@ void CompareScores(const Pairs& pairs, const ComparisonOptions& options, Compari
   c->test = pairs.clusters.empty() ? "sign-flip" : "cluster-sign-flip";
   c->p = r.sign_flip_p;
   c->wilcoxon_p = r.wilcoxon_p;
-  if (std::isfinite(r.difference.standard_error)) {
+  // A sample whose differences do not vary says nothing about what it could have shown.
+  if (std::isfinite(r.difference.standard_error) && r.difference.standard_error > 0) {
     const double n = static_cast<double>(pairs.a.size());
     c->detectable =
         DetectablePairedMean(static_cast<int64_t>(n), r.difference.standard_error * std::sqrt(n));
@@ -188,12 +209,6 @@ int64_t PlannedItems(const Side& a, const Side& b) {
   return static_cast<int64_t>(items.size());
 }
 
-std::string PrimaryOf(const RunSide& side, const std::string& task) {
-  const Json* definition = side.run->manifest().tasks.Find(task);
-  const Json* primary = definition ? definition->Find("primary") : nullptr;
-  return primary && primary->IsString() ? primary->string() : "";
-}
-
 bool InFamily(const std::string& family, const std::string& metric, const std::string& primary) {
   if (family == "all") return true;
   if (family == "primary") return metric == primary;
@@ -239,10 +254,11 @@ void CompareTask(const RunSide& a, const RunSide& b, const std::string& task,
                  const std::vector<Score>& scores_a, const std::vector<Score>& scores_b,
                  const ComparisonOptions& options, ComparisonSet* set) {
   const Side side_a = CollectSide(a, scores_a, task), side_b = CollectSide(b, scores_b, task);
-  const std::string cluster = ClusterKey(a, task), primary = PrimaryOf(a, task);
+  const std::string cluster = DefinedText(a, task, "cluster");
+  const std::string primary = DefinedText(a, task, "primary");
   bool any = false;
-  for (const auto& [name, values] : side_a.metrics) {
-    if (!side_b.metrics.contains(name) || !Wanted(options.metrics, name)) continue;
+  for (const std::string& name : CommonMetrics(a, task, side_a, side_b)) {
+    if (!Wanted(options.metrics, name)) continue;
     const Pairs pairs = PairUp(side_a, side_b, name, cluster);
     if (pairs.items.empty()) continue;
     Comparison c = CompareMetric(pairs, FindMetric(name), options);
@@ -297,6 +313,11 @@ Json ToJson(const Comparison& c) {
 }
 
 }  // namespace
+
+const Json* KeptDefinition(const RunManifest& manifest, std::string_view task) {
+  const Json* kept = manifest.tasks.Find(task);
+  return kept ? kept->Find("definition") : nullptr;
+}
 
 std::vector<Score> KeptScores(const RunFolder& run) {
   return run.scores().empty() ? ScoresOf(run, {}) : run.scores();

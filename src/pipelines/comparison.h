@@ -60,6 +60,9 @@ struct ComparisonSet {
 ComparisonSet CompareSides(const RunSide& a, const RunSide& b, const ComparisonOptions& options);
 Json ToJson(const ComparisonSet& set);
 
+// The definition of a task as its run kept it (task.h, Task::ToJson); null when the run has none.
+const Json* KeptDefinition(const RunManifest& manifest, std::string_view task);
+
 // The kept scores of a run, or, when it was never scored, those its answers give.
 std::vector<Score> KeptScores(const RunFolder& run);
 

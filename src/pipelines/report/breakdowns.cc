@@ -13,7 +13,7 @@ namespace lem {
 namespace {
 
 const Json* Definition(const ReportModel& model, const std::string& task) {
-  return model.run->manifest().tasks.Find(task);
+  return KeptDefinition(model.run->manifest(), task);
 }
 
 std::string TextField(const Json* definition, const char* key) {
