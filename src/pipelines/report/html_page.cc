@@ -121,13 +121,24 @@ class Page {
             "difference that is not significant is not &ldquo;the same&rdquo;.</p>";
     for (const std::string& warning : set.warnings)
       out_ += "<p class=\"badge\">" + EscapeHtml(warning) + "</p>";
+    ComparisonTable(set, true);
+    const auto exploratory = std::ranges::count(set.comparisons, false, &Comparison::in_family);
+    if (exploratory == 0) return;
+    out_ += "<details><summary>" + std::to_string(exploratory) + " exploratory rows</summary>";
+    ComparisonTable(set, false);
+    out_ += "</details>";
+  }
+
+  void ComparisonTable(const ComparisonSet& set, bool family) {
     out_ +=
         "<div class=\"wide\"><table><tr><th>task</th><th>metric</th><th class=\"n\">n</th><th "
         "class=\"n\">missing</th><th class=\"n\">first</th>"
         "<th class=\"n\">second</th><th class=\"n\">difference</th><th>interval</th><th></th><th "
         "class=\"n\">p</th><th class=\"n\">adjusted</th>"
         "<th class=\"n\">gained</th><th class=\"n\">lost</th><th class=\"n\">visible</th></tr>";
-    for (const Comparison& c : set.comparisons) ComparisonRow(set, c);
+    for (const Comparison& c : set.comparisons) {
+      if (c.in_family == family) ComparisonRow(set, c);
+    }
     out_ += "</table></div>";
   }
 
