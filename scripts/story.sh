@@ -44,7 +44,9 @@ PROMPTS
 
 answer() { # answer NAME MODEL: three prompts to read, and the suite into the run folder
   "$lem" generate --model "$2" --prompts "$out/prompts.jsonl" --max-tokens 160 --json > "$out/$1.json"
-  "$lem" bench --suite small --model "$2" --name "$1" --out "$out/run" --limit "$items"
+  local subset=()
+  if [ "$items" -gt 0 ]; then subset=(--limit "$items"); fi
+  "$lem" bench --suite small --model "$2" --name "$1" --out "$out/run" "${subset[@]}"
 }
 train() { # train ADAPTER DATA ITERS RATE [FLAG...]
   if [ -e "$1/adapters.safetensors" ]; then return; fi
