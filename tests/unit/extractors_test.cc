@@ -90,6 +90,7 @@ TEST(ExtractFinal, TakesTheLastHitOfTheFirstRule) {
       {"#### 5 wait #### 6", "6", "marker"},
       {"#### \n**$1,234.50**", "1234.50", "marker"},
       {"#### 9 * 2 = 18", "18", "marker"},
+      {"#### 2: count the eggs\nThere are 7.", "7", "last"},
       {"#### 1. Count the eggs\nThere are 7.", "7", "last"},
       {"Final Answer: The final answer is ####. It was 7.", "7", "last"},
       {"so $\\boxed{x = \\frac{9}{20}}$ or 3", "9/20", "boxed"},

@@ -215,6 +215,10 @@ TEST_F(Scoring, RepeatsAreAveragedWithinAnItem) {
   EXPECT_EQ(s.n, 2);
   EXPECT_EQ(*s.value, 0.75);
   EXPECT_EQ(s.interval, "t");
+  Make("gsm8k", facts,
+       {Answer("a", "#### 18"), Answer("a", "#### 18", 1), Answer("b", "#### 1"),
+        Answer("b", "#### 1", 1)});
+  EXPECT_EQ(Of("gsm8k.lem").interval, "t");  // means of repeats, if they are 0 and 1
 }
 
 TEST_F(Scoring, ClustersWidenTheInterval) {

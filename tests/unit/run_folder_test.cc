@@ -174,7 +174,9 @@ TEST_F(Folder, AKilledWriterLeavesNoLockAndWholeLines) {
         run.Append(MakeSample(std::to_string(round) + "-" + std::to_string(i), "x"));
       }
     }
-    usleep(20000 + 7000 * round);
+    // At least one line, however slow the machine is; then a little more.
+    for (int i = 0; i < 1000 && Slurp(path_ / "samples.jsonl").empty(); ++i) usleep(10000);
+    usleep(3000 + 7000 * round);
     kill(child, SIGKILL);
     int status = 0;
     waitpid(child, &status, 0);

@@ -128,6 +128,43 @@ TEST_F(TaskFiles, AbsentAndChangedDataAreSaid) {
   unsetenv("LEM_DATA");
 }
 
+TEST_F(TaskFiles, ADerivedLabelDecidesWhichChoiceIsRight) {
+  const fs::path folder = fs::path(::testing::TempDir()) / "task_labels";
+  fs::create_directories(folder);
+  std::ofstream(folder / "x.csv") << "text,a,b,list\nb'it\\'s',3,2.5,p; ;q\nplain,3,2.6,p\n";
+  setenv("LEM_DATA", folder.c_str(), 1);
+  const Task task = ParseTask(ParseYaml(R"(
+name: labels
+version: 1
+kind: choices
+data: [{path: x.csv, rows: 2}]
+format: csv
+id: {prefix: x-, start: 7}
+derive:
+  text: {from: text, decode: python-bytes}
+  bad: {sum: [a, b], above: 5.5}
+  parts: {from: list, split: ";"}
+question: "{{text}}"
+sets:
+  - name: yes-no
+    prompt: "Bad? {{text}}"
+    choices: [{text: "No", right: "!bad"}, {text: "Yes", right: bad}]
+reference: {bad: bad, parts: parts}
+)",
+                                        "t"),
+                              "t");
+  const auto items = task.LoadItems();
+  unsetenv("LEM_DATA");
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[0].id, "x-7");
+  EXPECT_EQ(items[0].sets[0].prompt, "Bad? it's");
+  EXPECT_TRUE(items[0].sets[0].choices[0].right);  // 5.5 is not above 5.5
+  EXPECT_FALSE(items[0].sets[0].choices[1].right);
+  EXPECT_FALSE(items[1].sets[0].choices[0].right);
+  EXPECT_TRUE(items[1].sets[0].choices[1].right);
+  EXPECT_EQ(items[0].reference.Find("parts")->size(), 2u);  // the empty part means nothing
+}
+
 TEST_F(TaskFiles, SubsetsAreStableAndMarked) {
   const auto items = FindTask("ethics").LoadItems();
   const ItemSelection all = FirstItems(items, 0);
@@ -144,6 +181,7 @@ TEST_F(TaskFiles, SubsetsAreStableAndMarked) {
     ids.insert(a.items[i].id);
   }
   EXPECT_EQ(ids.size(), 30u);
+  EXPECT_EQ(ids.count(""), 0u);
   EXPECT_NE(a.subset.find("seed 7"), std::string::npos);
   EXPECT_EQ(SampleItems(items, 1000, 7).subset, "");
 }
