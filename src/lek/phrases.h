@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// The phrases that answer_rules.cc looks for, as SplitWords writes words: lower case, single spaces.
+// The phrases that answer_rules.cc looks for, as SplitWords writes words: lower case, single
+// spaces.
 #pragma once
 
 #include <string_view>

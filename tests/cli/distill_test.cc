@@ -222,15 +222,32 @@ TEST(DistillCommand, ALocalTeacherAnswersTheSameWhateverIsAskedWithIt) {
   if (model.empty()) GTEST_SKIP() << "set LEM_TEST_MODELS to the folder with the real models";
   const Workplace work;
   const auto distill = [&](const std::string& name, int limit) {
-    return RunLem({"distill", "--prompts", work.prompts, "-o", (work.scratch / name).string(),
-                   "--teacher-model", model.string(), "--form", "none", "--max-tokens", "24",
-                   "--limit", std::to_string(limit), "--min-words", "1", "--skip-gate", "truncated",
+    return RunLem({"distill",
+                   "--prompts",
+                   work.prompts,
+                   "-o",
+                   (work.scratch / name).string(),
+                   "--teacher-model",
+                   model.string(),
+                   "--form",
+                   "none",
+                   "--max-tokens",
+                   "6",
+                   "--threads",
+                   "1",
+                   "--limit",
+                   std::to_string(limit),
+                   "--min-words",
+                   "1",
+                   "--skip-gate",
+                   "truncated",
                    "duplicate"});
   };
   ASSERT_EQ(distill("one.jsonl", 1).exit_code, 0);
-  const ProgramOutput run = distill("four.jsonl", 4);
+  const ProgramOutput run = distill("three.jsonl", 3);
   ASSERT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_TRUE(work.Text("four.jsonl").starts_with(work.Text("one.jsonl")));
+  EXPECT_NE(work.Text("one.jsonl"), "");
+  EXPECT_TRUE(work.Text("three.jsonl").starts_with(work.Text("one.jsonl")));
 }
 
 }  // namespace
