@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 // A task as data: a task file (YAML or JSON) says where its items lie, how a prompt is made of one,
 // how the model is sampled, and which metrics apply. A new task needs no code.
-// docs/tasks.md describes the file; benchmarks/tasks/ holds the ones that ship.
+// docs/evaluation.md describes the file; benchmarks/tasks/ holds the ones that ship.
 #pragma once
 
 #include <cstdint>
