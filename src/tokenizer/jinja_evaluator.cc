@@ -30,7 +30,11 @@ void Evaluator::SetName(Frame* frame, std::string_view name, const Value& value)
 }
 
 void Evaluator::Define(std::string_view name, const Json& value) {
-  SetName(frame_, name, arena_.FromJson(value));
+  try {
+    SetName(frame_, name, arena_.FromJson(value));
+  } catch (const ArenaLimit& limit) {
+    Error(limit.message);
+  }
 }
 
 void Evaluator::Define(std::string_view name, Value value) { SetName(frame_, name, value); }
@@ -51,7 +55,11 @@ std::string Evaluator::Run() {
   frame_ = NewFrame(frame_);  // what the template sets may hide what it was given
   std::string out;
   output_ = &out;
-  Execute(*ast_.root);
+  try {
+    Execute(*ast_.root);
+  } catch (const ArenaLimit& limit) {
+    Error(limit.message);
+  }
   return out;
 }
 

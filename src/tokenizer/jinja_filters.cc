@@ -37,7 +37,8 @@ using FilterFunction = Value (*)(const Context&);
 // a.b.0 : attributes and items, one after another.
 Value Deep(const Context& c, Value value, const Value& path) {
   if (path.IsInteger()) return c.evaluator.ItemOf(value, path);
-  for (const std::string_view part : SplitText(ToText(path), ".", -1)) {
+  const std::string names = ToText(path);
+  for (const std::string_view part : SplitText(names, ".", -1)) {
     int64_t index = 0;
     const auto parsed = std::from_chars(part.data(), part.data() + part.size(), index);
     const bool is_number = parsed.ec == std::errc() && parsed.ptr == part.data() + part.size();

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "base/error.h"
-
 namespace lem::jinja {
 namespace {
 
@@ -56,7 +54,8 @@ const Value* Dict::Find(std::string_view key) const {
 
 void Arena::Charge(size_t bytes) {
   if (bytes > limit_ || used_ > limit_ - bytes) {
-    Fail("expected at most ", limit_ >> 20, " MiB of values, found more");
+    throw ArenaLimit{"expected at most " + std::to_string(limit_ >> 20) +
+                     " MiB of values, found more; try a simpler template or fewer messages"};
   }
   used_ += bytes;
 }
@@ -77,12 +76,14 @@ Value Arena::StringView(const std::string* text) {
 
 void Arena::Weigh(const Value& item, Value* container) {
   if (item.depth >= kMaxDepth) {
-    Fail("expected at most ", static_cast<int>(kMaxDepth), " levels of lists inside lists, found more");
+    throw ArenaLimit{"expected at most " + std::to_string(kMaxDepth) +
+                     " levels of lists inside lists, found more; try a simpler template"};
   }
   container->depth = std::max<uint8_t>(container->depth, item.depth + 1);
   const uint64_t weight = uint64_t{container->weight} + item.weight + 2;
   if (weight > 2 * uint64_t{kMaxWeight}) {
-    Fail("expected lists of at most ", 2 * (kMaxWeight >> 20), " MiB of text, found more");
+    throw ArenaLimit{"expected lists of at most " + std::to_string(2 * (kMaxWeight >> 20)) +
+                     " MiB of text, found more; try a simpler template"};
   }
   container->weight = static_cast<uint32_t>(weight);
 }

@@ -103,7 +103,12 @@ struct Function {
   Value self;  // of a method
 };
 
-// Owns everything of one rendering, within a limit. Throws Error (through `fail`) beyond it.
+// What an Arena throws beyond its limits; the evaluator, which knows the place, makes an Error of it.
+struct ArenaLimit {
+  std::string message;
+};
+
+// Owns everything of one rendering, within limits.
 class Arena {
  public:
   explicit Arena(size_t limit) : limit_(limit) {}
