@@ -24,15 +24,17 @@ PROMPT = "What do cows eat?"
 TOKENS = 12
 
 
-def write_data(folder):
+def write_data(folder, chat):
+    """Conversations, or plain text for models without a chat template, which mlx-lm needs."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, count in (("train", 26), ("valid", 6)):
         rows = []
         for i in range(count):
             question, answer = PAIRS[i % len(PAIRS)]
-            rows.append({"messages": [
-                {"role": "user", "content": question},
-                {"role": "assistant", "content": answer + (" Really." if i % 3 == 0 else "")}]})
+            answer += " Really." if i % 3 == 0 else ""
+            rows.append({"messages": [{"role": "user", "content": question},
+                                      {"role": "assistant", "content": answer}]}
+                        if chat else {"text": f"{question} {answer}"})
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / f"{name}.jsonl").write_text(text)
 
@@ -74,17 +76,21 @@ def train_lem(lem, options, log):
     return recorder
 
 
-def text_of_mlx(model, adapter):
+def text_of_mlx(model, adapter, chat):
     loaded, tokenizer = load(str(model), adapter_path=str(adapter))
-    prompt = tokenizer.apply_chat_template([{"role": "user", "content": PROMPT}],
-                                           add_generation_prompt=True)
+    prompt = PROMPT
+    if chat:
+        prompt = tokenizer.apply_chat_template([{"role": "user", "content": PROMPT}],
+                                               add_generation_prompt=True)
     return generate(loaded, tokenizer, prompt=prompt, max_tokens=TOKENS)
 
 
-def text_of_lem(lem, model, adapter):
-    out = subprocess.run([lem, "generate", "--model", model, "--adapter-path", adapter, "--prompt",
-                          PROMPT, "--max-tokens", str(TOKENS), "--dtype", "float32", "--json"],
-                         check=True, capture_output=True, text=True).stdout
+def text_of_lem(lem, model, adapter, chat):
+    command = [lem, "generate", "--model", model, "--adapter-path", adapter, "--prompt", PROMPT,
+               "--max-tokens", str(TOKENS), "--dtype", "float32", "--json"]
+    if not chat:
+        command.append("--ignore-chat-template")
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(out)["results"][0]["text"]
 
 
@@ -104,7 +110,10 @@ def compare(args, source, report):
     subprocess.run([args.lem, "convert", "--model", source, "--mlx-path", model, "--dtype",
                     "float32"], check=True, stdout=subprocess.DEVNULL)
     print(f"{source}", flush=True)
-    base = {"model": str(model), "data": str(args.work / "data"), "train": True, "batch_size": 2,
+    chat = (model / "chat_template.jinja").exists() or "chat_template" in json.loads(
+        (model / "tokenizer_config.json").read_text())
+    write_data(work / "data", chat)
+    base = {"model": str(model), "data": str(work / "data"), "train": True, "batch_size": 2,
             "num_layers": 2, "save_every": 100, "steps_per_report": 1, "steps_per_eval": 10,
             "val_batches": 1, "learning_rate": 1e-4, "iters": args.iters}
 
@@ -126,8 +135,8 @@ def compare(args, source, report):
         report.line(what, worst < TOLERANCE, f"({len(a)}, largest difference {worst:.1e})")
 
     for adapter in ("mlx", "lem"):
-        a = text_of_mlx(model, work / adapter)
-        b = text_of_lem(args.lem, model, work / adapter)
+        a = text_of_mlx(model, work / adapter, chat)
+        b = text_of_lem(args.lem, model, work / adapter, chat)
         report.line(f"greedy text with the adapter of {adapter}", a == b, repr(b))
     shutil.rmtree(model)
 
@@ -139,7 +148,6 @@ def main():
     parser.add_argument("--iters", type=int, default=20)
     parser.add_argument("models", nargs="+")
     args = parser.parse_args()
-    write_data(args.work / "data")
     report = Report()
     for source in args.models:
         compare(args, source, report)

@@ -22,4 +22,4 @@ fi
 if [ $# -eq 0 ]; then
   set -- "$models/smollm2-135m-instruct.q4_1.gguf" "$models/gemma-3-270m.q4_k_m.gguf"
 fi
-"$python" scripts/compat_mlx.py --lem "$lem" --work "$work" "$@"
+"$python" scripts/compat_mlx.py --lem "$lem" --work "$work" --iters "${LEM_COMPAT_ITERS:-20}" "$@"

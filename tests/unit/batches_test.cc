@@ -67,6 +67,7 @@ TEST(MlxBatch, OffsetsCountFromTheirPosition) {
   EXPECT_EQ(b.batch.targets, (Ids{-1, -1, -1, 104, 105, 0}));
   d.examples[0].offset = 60;  // beyond the end: nothing to learn
   EXPECT_EQ(MakeMlxBatch(d, only, 2048).counted, 0);
+  EXPECT_TRUE(MakeMlxBatch(d, only, 2048).batch.ids.empty());  // and nothing to compute
 }
 
 TEST(MlxOrder, ChunksInFileOrderWithNumpysPermutations) {
