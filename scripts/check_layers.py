@@ -26,6 +26,7 @@ THIRD_PARTY = re.compile(r"#include <(nlohmann|CLI|yaml-cpp|fmt|httplib|sqlite3|
 
 src = pathlib.Path(__file__).parents[1] / "src"
 bad = 0
+types = {}  # a type outside unnamed namespaces -> the header that defines it
 
 
 def report(path, number, message):
@@ -42,8 +43,19 @@ for path in sorted(p for p in src.rglob("*") if p.suffix in {".h", ".cc", ".inl"
         report(path, 1, "only ASCII in source")
     if "SPDX-License-Identifier: EUPL-1.2" not in text.split("\n", 3)[0]:
         report(path, 1, "the first line must be the SPDX line")
+    namespaces = []
     for number, line in enumerate(text.splitlines(), 1):
         code = line.split("//")[0]
+        # Two types of one name in one program are silently merged by the linker.
+        if m := re.match(r"namespace\s*([\w:]*)\s*\{", line):
+            namespaces.append(m[1])
+        elif re.match(r"}\s*// namespace", line) and namespaces:
+            namespaces.pop()
+        elif (m := re.match(r"(?:class|struct) (\w+)(?: final)?(?: : [^;]*)? \{", line)) and "" not in namespaces:
+            name = "::".join(namespaces + [m[1]])
+            if name in types and types[name] != path:
+                report(path, number, f"{name} is also defined in {types[name].relative_to(src.parent)}")
+            types[name] = path
         if m := re.match(r'#include "(\w+)/(?:(\w+)/)?', line):
             if m[1] != layer and m[1] not in USES[layer]:
                 report(path, number, f"{layer}/ may not include {m[1]}/")

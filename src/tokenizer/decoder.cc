@@ -33,15 +33,15 @@ void AppendBytesOfByteLevel(std::string_view piece, std::string* out) {
 
 }  // namespace
 
-Decoder Decoder::FromJson(const Json& json, std::string_view where) {
-  Decoder decoder;
+TokenDecoder TokenDecoder::FromJson(const Json& json, std::string_view where) {
+  TokenDecoder decoder;
   if (json.IsNull()) return decoder;
   decoder.AddStep(json, where, 0);
   decoder.json_ = json;
   return decoder;
 }
 
-void Decoder::AddStep(const Json& json, std::string_view where, int depth) {
+void TokenDecoder::AddStep(const Json& json, std::string_view where, int depth) {
   const std::string type = TypeOf(json, where);
   if (depth > kMaxDepth || replacements_.size() > kMaxSteps) {
     Fail(where, ": expected a decoder of at most ", kMaxSteps,
@@ -75,8 +75,10 @@ void Decoder::AddStep(const Json& json, std::string_view where, int depth) {
     const int64_t start = json.At("start", where).AsInteger(where);
     if (!fused_ || content.size() != 1 || start < 0 || start > 1024 ||
         json.At("stop", where).AsInteger(where) != 0) {
-      Fail(where, ": expected the decoder Strip after Fuse, with one ASCII character, \"start\" up to "
-           "1024 and \"stop\" 0, found ", json.Dump(), "; try the model's GGUF file");
+      Fail(where,
+           ": expected the decoder Strip after Fuse, with one ASCII character, \"start\" up to "
+           "1024 and \"stop\" 0, found ",
+           json.Dump(), "; try the model's GGUF file");
     }
     strip_byte_ = content[0];
     strip_count_ = static_cast<size_t>(start);
@@ -86,7 +88,7 @@ void Decoder::AddStep(const Json& json, std::string_view where, int depth) {
   }
 }
 
-void Decoder::Append(std::string_view piece, bool first, std::string* bytes) const {
+void TokenDecoder::Append(std::string_view piece, bool first, std::string* bytes) const {
   if (byte_level_) return AppendBytesOfByteLevel(piece, bytes);
   if (byte_fallback_) {
     if (const int byte = BytePieceValue(piece); byte >= 0) {

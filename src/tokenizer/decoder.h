@@ -12,11 +12,11 @@
 
 namespace lem {
 
-class Decoder {
+class TokenDecoder {
  public:
-  Decoder() = default;  // pieces as they are
+  TokenDecoder() = default;  // pieces as they are
   // Throws Error naming a decoder, or an order of decoders, that is not supported.
-  static Decoder FromJson(const Json& json, std::string_view where);
+  static TokenDecoder FromJson(const Json& json, std::string_view where);
 
   // Appends the bytes of one piece; `first`: no token came before.
   void Append(std::string_view piece, bool first, std::string* bytes) const;
@@ -33,15 +33,16 @@ class Decoder {
 
   std::vector<std::pair<std::string, std::string>> replacements_;
   bool byte_fallback_ = false, byte_level_ = false, fused_ = false;
-  std::string mark_;            // Metaspace: this becomes a space
+  std::string mark_;               // Metaspace: this becomes a space
   bool mark_drops_first_ = false;  // ... but not in the first piece
   size_t strip_count_ = 0;
   char strip_byte_ = ' ';
   Json json_;
 };
 
-// Bytes as text: what is no UTF-8 becomes U+FFFD. `keep`: how many bytes at the end are the unfinished
-// start of a character (at most 3); they are not converted. Null: they are converted too.
+// Bytes as text: what is no UTF-8 becomes U+FFFD. `keep`: how many bytes at the end are the
+// unfinished start of a character (at most 3); they are not converted. Null: they are converted
+// too.
 std::string TextOfBytes(std::string_view bytes, bool replace_each_byte, size_t* keep);
 
 }  // namespace lem

@@ -94,8 +94,9 @@ void AddTokens(const GgufTokens& tokens, Tokenizer::Model* model) {
     const PieceKind kind = tokens.kinds[id];
     const bool special = kind == PieceKind::kControl || kind == PieceKind::kUnknown;
     if ((!special && kind != PieceKind::kUserDefined) || tokens.texts[id].empty()) continue;
-    model->added.Add({.id = static_cast<int32_t>(id), .content = tokens.texts[id], .special = special},
-                     model->where);
+    model->added.Add(
+        {.id = static_cast<int32_t>(id), .content = tokens.texts[id], .special = special},
+        model->where);
   }
 }
 
@@ -112,7 +113,8 @@ Vocabulary MakeVocabulary(const GgufTokens& tokens, const std::string& where) {
 std::vector<MergePair> ReadMerges(const Gguf& gguf, const Tokenizer::Model& model) {
   const std::vector<std::string>* lines = gguf.FindStrings("tokenizer.ggml.merges");
   if (lines == nullptr) {
-    Fail(model.where, ": expected tokenizer.ggml.merges beside a vocabulary of type gpt2, found none; "
+    Fail(model.where,
+         ": expected tokenizer.ggml.merges beside a vocabulary of type gpt2, found none; "
          "try another copy of the file");
   }
   std::vector<MergePair> merges;
@@ -121,7 +123,8 @@ std::vector<MergePair> ReadMerges(const Gguf& gguf, const Tokenizer::Model& mode
     const size_t space = line.find(' ', 1);
     const std::string_view text = line;
     const int32_t left = space == line.npos ? -1 : model.vocabulary.FindAny(text.substr(0, space));
-    const int32_t right = space == line.npos ? -1 : model.vocabulary.FindAny(text.substr(space + 1));
+    const int32_t right =
+        space == line.npos ? -1 : model.vocabulary.FindAny(text.substr(space + 1));
     if (left < 0 || right < 0) {
       Fail(model.where, ": expected merges of two tokens each, found \"", line, "\" as merge ",
            merges.size(), "; try another copy of the file");
@@ -139,15 +142,15 @@ void ReadByteLevel(const Gguf& gguf, const GgufTokens& tokens, Tokenizer::Model*
   model->vocabulary = MakeVocabulary(tokens, model->where);
   model->normalizer = Normalizer::FromJson(pre.normalizer, model->where);
   model->pre_tokenizer = PreTokenizer::FromJson(pre.pre_tokenizer, model->where);
-  model->decoder = Decoder::FromJson(pre.decoder, model->where);
+  model->decoder = TokenDecoder::FromJson(pre.decoder, model->where);
   model->merges = ReadMerges(gguf, *model);
   model->BuildBpe({.ignore_merges = pre.ignore_merges});
   ReadAround(gguf, pre.adds_bos, model);
 }
 
-// User-defined tokens are listed with spaces; the vocabulary spells them U+2581, and so may a text. Where no
-// space is put in front, they are looked for in the escaped text, as SentencePiece does, so that spaces
-// and literal U+2581 are one; else in the raw text, as llama.cpp does.
+// User-defined tokens are listed with spaces; the vocabulary spells them U+2581, and so may a text.
+// Where no space is put in front, they are looked for in the escaped text, as SentencePiece does,
+// so that spaces and literal U+2581 are one; else in the raw text, as llama.cpp does.
 void RestoreSpaceMarks(bool prefix, GgufTokens* tokens, Tokenizer::Model* model) {
   for (size_t id = 0; id < tokens->texts.size(); ++id) {
     std::string& text = tokens->texts[id];
@@ -159,13 +162,15 @@ void RestoreSpaceMarks(bool prefix, GgufTokens* tokens, Tokenizer::Model* model)
   }
 }
 
-std::vector<float> ReadScores(const Gguf& gguf, const GgufTokens& tokens, const std::string& where) {
+std::vector<float> ReadScores(const Gguf& gguf, const GgufTokens& tokens,
+                              const std::string& where) {
   const std::vector<double> listed = gguf.Numbers("tokenizer.ggml.scores");
   if (listed.size() < tokens.texts.size()) {
     Fail(where, ": expected a score for each of ", tokens.texts.size(), " tokens, found ",
          listed.size(), "; try another copy of the file");
   }
-  std::vector<float> scores(listed.begin(), listed.begin() + static_cast<ptrdiff_t>(tokens.texts.size()));
+  std::vector<float> scores(listed.begin(),
+                            listed.begin() + static_cast<ptrdiff_t>(tokens.texts.size()));
   // Converters write -1000 for these; SentencePiece knows them as 0, before every learned piece.
   for (size_t id = 0; id < scores.size(); ++id) {
     if (tokens.kinds[id] == PieceKind::kUserDefined) scores[id] = 0;

@@ -30,7 +30,7 @@ struct Tokenizer::Model {
   AddedTokens added;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
-  Decoder decoder;
+  TokenDecoder decoder;
   Bpe bpe;
 
   // How merges are ranked: one of the two is empty.
@@ -55,7 +55,8 @@ struct Tokenizer::Model {
   mutable std::vector<std::unique_ptr<EncodingScratch>> idle_;
 };
 
-// Adds to model->end_ids the tokens whose text ends a turn in a known chat format (model-formats 5.4).
+// Adds to model->end_ids the tokens whose text ends a turn in a known chat format
+// (model-formats 5.4).
 void AddEndIdsByText(Tokenizer::Model* model);
 // Adds one id, keeping the list sorted and free of doubles; ignores ids that no token has.
 void AddEndId(int64_t id, Tokenizer::Model* model);

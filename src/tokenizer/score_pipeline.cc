@@ -69,16 +69,16 @@ Json SpaceMarkDecoder(bool space_prefix) {
 
 void SetScorePipeline(const ScoreSpaces& spaces, Tokenizer::Model* model) {
   model->normalizer = Normalizer::FromJson(SpaceMarkNormalizer(spaces), model->where);
-  model->decoder = Decoder::FromJson(SpaceMarkDecoder(spaces.space_prefix), model->where);
+  model->decoder = TokenDecoder::FromJson(SpaceMarkDecoder(spaces.space_prefix), model->where);
   if (!spaces.space_prefix) {
     // As Gemma's own file has it; no space is left for it to find.
     model->pre_tokenizer = PreTokenizer::FromJson(SplitAtSpaces(), model->where);
   }
   const auto& bytes = model->vocabulary.byte_ids();
-  const bool has_bytes = std::all_of(bytes.begin(), bytes.end(), [](int32_t id) { return id >= 0; });
-  model->BuildBpe({.byte_fallback = has_bytes,
-                   .fuse_unknown = true,
-                   .unknown = model->unknown.value_or(-1)});
+  const bool has_bytes =
+      std::all_of(bytes.begin(), bytes.end(), [](int32_t id) { return id >= 0; });
+  model->BuildBpe(
+      {.byte_fallback = has_bytes, .fuse_unknown = true, .unknown = model->unknown.value_or(-1)});
 }
 
 }  // namespace lem

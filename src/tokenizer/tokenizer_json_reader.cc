@@ -15,7 +15,7 @@ namespace {
 void RequireBpe(const Json& model, std::string_view where) {
   const Json* type = model.Find("type");
   // Old files have no type; a BPE model is the one with merges.
-  const std::string name = type != nullptr   ? type->AsString(where)
+  const std::string name = type != nullptr       ? type->AsString(where)
                            : model.Has("merges") ? "BPE"
                                                  : "none";
   if (name != "BPE") RefuseType(where, "tokenizer model", name, "BPE");
@@ -113,7 +113,8 @@ std::vector<MergePair> ReadMerges(const Json& merges, const Vocabulary& vocabula
     joined.assign(left).append(right);
     if (left_id < 0 || right_id < 0 || vocabulary.FindAny(joined) < 0) {
       Fail(where, ": expected merges of pieces into pieces, found \"", left, "\" and \"", right,
-           "\" as merge ", pairs.size(), ", which the vocabulary lacks; try another copy of the file");
+           "\" as merge ", pairs.size(),
+           ", which the vocabulary lacks; try another copy of the file");
     }
     pairs.emplace_back(left_id, right_id);
   }
@@ -126,7 +127,8 @@ void ReadTemplate(const Json& json, Tokenizer::Model* model) {
   for (const Json& part : json.At("single", where).AsArray(where)) {
     if (const Json* sequence = part.Find("Sequence")) {
       if (after || StringField(*sequence, "id", "A", where) != "A") {
-        Fail(where, ": expected one Sequence A in TemplateProcessing.single, found another; "
+        Fail(where,
+             ": expected one Sequence A in TemplateProcessing.single, found another; "
              "try another copy of the file");
       }
       after = true;
@@ -144,7 +146,8 @@ void ReadTemplate(const Json& json, Tokenizer::Model* model) {
     }
   }
   if (!after) {
-    Fail(where, ": expected a Sequence in TemplateProcessing.single, found none; "
+    Fail(where,
+         ": expected a Sequence in TemplateProcessing.single, found none; "
          "try another copy of the file");
   }
 }
@@ -185,10 +188,12 @@ Tokenizer Tokenizer::FromJson(const Json& json, const Json& config, std::string_
                      .ignore_merges = BoolField(bpe, "ignore_merges", false, where)};
   const std::string unknown = StringField(bpe, "unk_token", "", where);
   for (PieceEntry& entry : entries) {
-    if (entry.kind == PieceKind::kNormal && options.byte_fallback && BytePieceValue(entry.text) >= 0) {
+    if (entry.kind == PieceKind::kNormal && options.byte_fallback &&
+        BytePieceValue(entry.text) >= 0) {
       entry.kind = PieceKind::kByte;
     }
-    if (!unknown.empty() && entry.in_model && entry.text == unknown) entry.kind = PieceKind::kUnknown;
+    if (!unknown.empty() && entry.in_model && entry.text == unknown)
+      entry.kind = PieceKind::kUnknown;
   }
   model->vocabulary = Vocabulary(entries, where);
   for (const AddedToken& token : added) model->added.Add(token, where);
@@ -203,7 +208,7 @@ Tokenizer Tokenizer::FromJson(const Json& json, const Json& config, std::string_
   model->merges = ReadMerges(bpe.At("merges", where), model->vocabulary, where);
   model->normalizer = Normalizer::FromJson(Section(json, "normalizer"), where);
   model->pre_tokenizer = PreTokenizer::FromJson(Section(json, "pre_tokenizer"), where);
-  model->decoder = Decoder::FromJson(Section(json, "decoder"), where);
+  model->decoder = TokenDecoder::FromJson(Section(json, "decoder"), where);
   model->BuildBpe(options);
   ReadPostProcessor(Section(json, "post_processor"), 0, model.get());
   if (model->prefix.size() == 1) model->bos = model->prefix[0];

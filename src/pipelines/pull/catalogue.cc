@@ -8,7 +8,7 @@
 namespace lem {
 namespace {
 
-using Kind = ModelSource::Kind;
+using Kind = DownloadSource::Kind;
 
 constexpr char kGemmaTerms[] = "Gemma Terms of Use (ai.google.dev/gemma/terms)";
 

