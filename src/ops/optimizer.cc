@@ -51,6 +51,45 @@ size_t SecondSize(const OptimizerOptions& o, const std::vector<ParameterBlock>& 
   return size;
 }
 
+// A vector keeps the running mean of s = g^2 + eps of every element: u = g / sqrt(mean).
+void UpdateVector(ConstVec g, float beta2, float eps, Vec mean_square, Vec update) {
+  for (size_t i = 0; i < g.size(); ++i) {
+    mean_square[i] = beta2 * mean_square[i] + (1 - beta2) * (g[i] * g[i] + eps);
+    update[i] = g[i] / std::sqrt(mean_square[i]);
+  }
+}
+
+// A matrix keeps the running means of s over each row (r) and each column (c), rows first in
+// `factors`: u = g / sqrt(r c / mean(r)).
+void UpdateMatrix(ConstMat g, float beta2, float eps, Vec factors, Vec update) {
+  const Vec rows = factors.first(g.rows), cols = factors.subspan(g.rows);
+  std::vector<double> col_sums(g.cols, 0.0);
+  double row_mean = 0;
+  for (size_t r = 0; r < g.rows; ++r) {
+    double sum = 0;
+    for (size_t c = 0; c < g.cols; ++c) {
+      const float v = g.data[r * g.cols + c];
+      const auto square = static_cast<double>(v * v + eps);
+      sum += square;
+      col_sums[c] += square;
+    }
+    rows[r] = beta2 * rows[r] + (1 - beta2) * static_cast<float>(sum / static_cast<double>(g.cols));
+    row_mean += rows[r];
+  }
+  row_mean /= static_cast<double>(g.rows);
+  for (size_t c = 0; c < g.cols; ++c) {
+    const auto mean = static_cast<float>(col_sums[c] / static_cast<double>(g.rows));
+    cols[c] = beta2 * cols[c] + (1 - beta2) * mean;
+  }
+  for (size_t r = 0; r < g.rows; ++r) {
+    const float row_factor = 1 / std::sqrt(rows[r] / static_cast<float>(row_mean));
+    for (size_t c = 0; c < g.cols; ++c) {
+      const size_t i = r * g.cols + c;
+      update[i] = row_factor * (1 / std::sqrt(cols[c])) * g.data[i];
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view NameOf(OptimizerKind kind) { return kNames[static_cast<size_t>(kind)]; }
@@ -196,9 +235,8 @@ void Optimizer::StepAdafactor(float learning_rate, ConstVec gradients, Vec value
   }
 }
 
-// arxiv.org/abs/1804.04235. With s = g^2 + eps: a matrix keeps the running means of s over each row
-// (r) and each column (c), u = g / sqrt(r c / mean(r)); a vector keeps the running s itself. u is
-// then scaled down to a root mean square of at most clip_threshold.
+// arxiv.org/abs/1804.04235. The update is scaled down to a root mean square of at most
+// clip_threshold.
 void Optimizer::AdafactorBlock(const ParameterBlock& block, size_t factor_offset,
                                float learning_rate, ConstVec gradients, Vec values) {
   const OptimizerOptions& o = options_;
@@ -212,41 +250,11 @@ void Optimizer::AdafactorBlock(const ParameterBlock& block, size_t factor_offset
   if (o.relative_step) rate = std::min(o.warmup_init ? 1e-6 * t : 1e-2, 1 / std::sqrt(t));
   if (o.scale_parameter) rate *= std::max(o.scale_eps, RootMeanSquare(w));
 
+  const Vec factors = Vec(second_).subspan(factor_offset, FactorSize(block));
   if (block.is_vector) {
-    const Vec mean_square = Vec(second_).subspan(factor_offset, block.size());
-    for (size_t i = 0; i < g.size(); ++i) {
-      mean_square[i] = beta2 * mean_square[i] + (1 - beta2) * (g[i] * g[i] + o.factor_eps);
-      update[i] = g[i] / std::sqrt(mean_square[i]);
-    }
+    UpdateVector(g, beta2, o.factor_eps, factors, update);
   } else {
-    const Vec rows = Vec(second_).subspan(factor_offset, block.rows);
-    const Vec cols = Vec(second_).subspan(factor_offset + block.rows, block.cols);
-    std::vector<double> col_sums(block.cols, 0.0);
-    double row_mean = 0;
-    for (size_t r = 0; r < block.rows; ++r) {
-      double sum = 0;
-      for (size_t c = 0; c < block.cols; ++c) {
-        const float v = g[r * block.cols + c];
-        const double square = static_cast<double>(v * v + o.factor_eps);
-        sum += square;
-        col_sums[c] += square;
-      }
-      const auto mean = static_cast<float>(sum / static_cast<double>(block.cols));
-      rows[r] = beta2 * rows[r] + (1 - beta2) * mean;
-      row_mean += rows[r];
-    }
-    row_mean /= static_cast<double>(block.rows);
-    for (size_t c = 0; c < block.cols; ++c) {
-      const auto mean = static_cast<float>(col_sums[c] / static_cast<double>(block.rows));
-      cols[c] = beta2 * cols[c] + (1 - beta2) * mean;
-    }
-    for (size_t r = 0; r < block.rows; ++r) {
-      const float row_factor = 1 / std::sqrt(rows[r] / static_cast<float>(row_mean));
-      for (size_t c = 0; c < block.cols; ++c) {
-        const size_t i = r * block.cols + c;
-        update[i] = row_factor * (1 / std::sqrt(cols[c])) * g[i];
-      }
-    }
+    UpdateMatrix(ConstMat(g.data(), block.rows, block.cols), beta2, o.factor_eps, factors, update);
   }
 
   const float clip = std::max(1.0f, RootMeanSquare(update) / o.clip_threshold);
