@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       R"("text":"caf\u00e9 \ud83d\ude00"}]},{"role":"assistant","content":"<think>x</think>y","n":2.5}])",
       "messages");
   static const lem::Json extra = lem::Json::Parse(
-      R"({"tools":[{"name":"f","args":{"a":[1,2,null,true]}}],"strftime_now":"2026-01-31"})", "extra");
+      R"({"tools":[{"name":"f","args":{"a":[1,2,null,true]}}],"strftime_now":"2026-01-31"})",
+      "extra");
   try {
     const auto parsed =
         lem::ChatTemplate::Parse({reinterpret_cast<const char*>(data), size}, "fuzz");

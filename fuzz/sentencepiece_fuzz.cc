@@ -11,8 +11,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    const auto tokenizer = lem::Tokenizer::FromSentencePiece(
-        std::as_bytes(std::span(data, size)), lem::Json::MakeObject(), "fuzz");
+    const auto tokenizer = lem::Tokenizer::FromSentencePiece(std::as_bytes(std::span(data, size)),
+                                                             lem::Json::MakeObject(), "fuzz");
     for (const std::string_view text : {"the cat  sat", " <tag>\xE2\x96\x81\xC3\xA9\n", ""}) {
       const auto ids = tokenizer.Encode(text, true);
       for (const int32_t id : ids) LEM_CHECK(id >= 0 && id < tokenizer.vocab_size());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Any JSON as a tokenizer.json: an Error, or a tokenizer that encodes what it is given, decodes its own ids,
-// and is written and read again to the same ids. What follows the first zero byte is the text.
+// Any JSON as a tokenizer.json: an Error, or a tokenizer that encodes what it is given, decodes its
+// own ids, and is written and read again to the same ids. What follows the first zero byte is the
+// text.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -16,8 +17,8 @@ void EncodeBothWays(const lem::Tokenizer& tokenizer, std::string_view text) {
   for (const int32_t id : ids) LEM_CHECK(id >= 0 && id < tokenizer.vocab_size());
   tokenizer.Decode(ids, true);
   tokenizer.Encode(text, false, false);
-  const auto again = lem::Tokenizer::FromJson(tokenizer.ToTokenizerJson(),
-                                              lem::Json::MakeObject(), "again");
+  const auto again =
+      lem::Tokenizer::FromJson(tokenizer.ToTokenizerJson(), lem::Json::MakeObject(), "again");
   LEM_CHECK(again.Encode(text, true) == ids);
 }
 

@@ -115,7 +115,8 @@ struct JsonLine {
   int64_t line = 0;  // 1-based
   Json value;
 };
-std::vector<JsonLine> ParseJsonLines(std::string_view text, std::string_view where, bool skip_blank = true);
+std::vector<JsonLine> ParseJsonLines(std::string_view text, std::string_view where,
+                                     bool skip_blank = true);
 std::vector<JsonLine> ReadJsonLines(const std::string& path, bool skip_blank = true);
 
 }  // namespace lem

@@ -14,10 +14,13 @@ namespace lem {
 class AnswerStream {
  public:
   AnswerStream(const Tokenizer& tokenizer, const std::vector<std::string>& stops)
-      : decoder_(tokenizer), stops_(stops) {}
+      : decoder_(tokenizer), stops_(stops), vocab_size_(tokenizer.vocab_size()) {}
 
-  // The text that became certain with this id.
-  std::string Push(int32_t id) { return Keep(stops_.Push(decoder_.Push(id))); }
+  // The text that became certain with this id. An id beyond the tokenizer's has no text: models pad
+  // their vocabulary, and a high temperature may draw the padding.
+  std::string Push(int32_t id) {
+    return id < vocab_size_ ? Keep(stops_.Push(decoder_.Push(id))) : "";
+  }
   // What was held back. Call once, when no more ids come.
   std::string Finish() {
     std::string rest = stops_.Push(decoder_.Finish());
@@ -33,6 +36,7 @@ class AnswerStream {
   }
   StreamDecoder decoder_;
   StopStrings stops_;
+  int32_t vocab_size_;
   std::string text_;
 };
 

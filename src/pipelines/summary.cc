@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -73,6 +74,21 @@ NamedInterval Clustered(const Column& column) {
   return {WildClusterInterval(column.values, column.clusters, kSeed), "wild-cluster"};
 }
 
+// Values without any spread would have an interval without width. Among values of a bounded range
+// with this mean the widest spread is that of its two ends, so Wilson's interval for those holds.
+NamedInterval AllAlike(const Column& column, const Metric* metric) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  if (metric == nullptr || !(metric->low < metric->high)) return {{kNone, kNone}, ""};
+  const double range = metric->high - metric->low;
+  const auto n = static_cast<int64_t>(column.values.size());
+  const double hits = (column.values[0] - metric->low) / range * static_cast<double>(n);
+  const auto below = std::clamp<int64_t>(static_cast<int64_t>(std::floor(hits)), 0, n);
+  const auto above = std::clamp<int64_t>(static_cast<int64_t>(std::ceil(hits)), 0, n);
+  return {{metric->low + range * WilsonInterval(below, n).low,
+           metric->low + range * WilsonInterval(above, n).high},
+          "wilson"};
+}
+
 NamedInterval IntervalOf(const Column& column, const Metric* metric) {
   if (!column.clusters.empty()) {
     const NamedInterval clustered = Clustered(column);
@@ -83,7 +99,9 @@ NamedInterval IntervalOf(const Column& column, const Metric* metric) {
     const auto hits = std::count(column.values.begin(), column.values.end(), 1.0);
     return {WilsonInterval(hits, static_cast<int64_t>(column.values.size())), "wilson"};
   }
-  return {EstimateMean(column.values).interval, "t"};
+  const MeanEstimate estimate = EstimateMean(column.values);
+  if (estimate.standard_error == 0) return AllAlike(column, metric);
+  return {estimate.interval, "t"};
 }
 
 void SetInterval(Summary& summary, const NamedInterval& named, const Metric* metric) {

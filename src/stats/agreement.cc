@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/check.h"
+#include "base/random.h"
 
 namespace lem {
 namespace {
@@ -42,6 +44,28 @@ double SquaredDistance(Distance distance, const std::vector<double>& used, size_
   return sum * sum;
 }
 
+// pairs[c][k]: how often two raters of one item gave c and k, each pair weighted as Krippendorff
+// does.
+double AlphaOfPairs(const std::vector<std::vector<double>>& pairs, Distance distance) {
+  const size_t size = pairs.size();
+  std::vector<double> used(size);
+  double n = 0;
+  for (size_t c = 0; c < size; ++c) {
+    for (size_t k = 0; k < size; ++k) used[c] += pairs[c][k];
+    n += used[c];
+  }
+  double observed = 0, expected = 0;
+  for (size_t c = 0; c < size; ++c) {
+    for (size_t k = 0; k < size; ++k) {
+      const double d = SquaredDistance(distance, used, c, k);
+      observed += pairs[c][k] * d;
+      expected += used[c] * used[k] * d;
+    }
+  }
+  if (observed == 0) return n > 0 ? 1 : kNan;
+  return 1 - (n - 1) * observed / expected;
+}
+
 }  // namespace
 
 double KrippendorffAlpha(const std::vector<std::vector<int>>& ratings, int categories,
@@ -61,37 +85,38 @@ double KrippendorffAlpha(const std::vector<std::vector<int>>& ratings, int categ
         pairs[c][k] += counts[c] * (counts[k] - (c == k)) / (total - 1);
     }
   }
-  std::vector<double> used(size);
-  double n = 0;
-  for (size_t c = 0; c < size; ++c) {
-    for (size_t k = 0; k < size; ++k) used[c] += pairs[c][k];
-    n += used[c];
-  }
-  double observed = 0, expected = 0;
-  for (size_t c = 0; c < size; ++c) {
-    for (size_t k = 0; k < size; ++k) {
-      const double d = SquaredDistance(distance, used, c, k);
-      observed += pairs[c][k] * d;
-      expected += used[c] * used[k] * d;
-    }
-  }
-  if (observed == 0) return n > 0 ? 1 : kNan;
-  return 1 - (n - 1) * observed / expected;
+  return AlphaOfPairs(pairs, distance);
 }
 
 Agreement MeasureAgreement(std::span<const int> first, std::span<const int> second,
                            int categories) {
-  LEM_CHECK(first.size() == second.size() && !first.empty() && categories > 1);
+  LEM_CHECK(first.size() == second.size() && categories > 1);
   const auto size = static_cast<size_t>(categories);
-  const double n = static_cast<double>(first.size());
-  std::vector<std::vector<double>> table(size, std::vector<double>(size));
-  std::vector<double> rows(size), cols(size);
+  std::vector<std::vector<int64_t>> counts(size, std::vector<int64_t>(size));
   for (size_t i = 0; i < first.size(); ++i) {
     const auto a = static_cast<size_t>(first[i]), b = static_cast<size_t>(second[i]);
     LEM_CHECK(a < size && b < size);
-    table[a][b] += 1 / n;
-    rows[a] += 1 / n;
-    cols[b] += 1 / n;
+    ++counts[a][b];
+  }
+  return MeasureAgreement(counts);
+}
+
+Agreement MeasureAgreement(const std::vector<std::vector<int64_t>>& counts) {
+  const size_t size = counts.size();
+  double n = 0;
+  for (const auto& row : counts) n += static_cast<double>(std::reduce(row.begin(), row.end()));
+  LEM_CHECK(n > 0);
+  std::vector<std::vector<double>> table(size, std::vector<double>(size)), pairs = table;
+  std::vector<double> rows(size), cols(size);
+  for (size_t a = 0; a < size; ++a) {
+    for (size_t b = 0; b < size; ++b) {
+      const auto count = static_cast<double>(counts[a][b]);
+      table[a][b] = count / n;
+      rows[a] += count / n;
+      cols[b] += count / n;
+      pairs[a][b] += count;
+      pairs[b][a] += count;
+    }
   }
   Agreement r;
   double scott = 0, gwet = 0;
@@ -99,7 +124,7 @@ Agreement MeasureAgreement(std::span<const int> first, std::span<const int> seco
     const double share = (rows[c] + cols[c]) / 2;
     r.observed += table[c][c];
     scott += share * share;
-    gwet += share * (1 - share) / static_cast<double>(categories - 1);
+    gwet += share * (1 - share) / static_cast<double>(size - 1);
   }
   const auto apart = [](size_t i, size_t j) {
     return std::abs(static_cast<double>(i) - static_cast<double>(j));
@@ -110,12 +135,50 @@ Agreement MeasureAgreement(std::span<const int> first, std::span<const int> seco
       Kappa(table, rows, cols, [&](size_t i, size_t j) { return apart(i, j) * apart(i, j); });
   r.scott_pi = Ratio(r.observed - scott, 1 - scott);
   r.gwet_ac1 = Ratio(r.observed - gwet, 1 - gwet);
-  const std::vector<std::vector<int>> both = {{first.begin(), first.end()},
-                                              {second.begin(), second.end()}};
-  r.alpha_nominal = KrippendorffAlpha(both, categories, Distance::kNominal);
-  r.alpha_ordinal = KrippendorffAlpha(both, categories, Distance::kOrdinal);
-  r.alpha_interval = KrippendorffAlpha(both, categories, Distance::kInterval);
+  r.alpha_nominal = AlphaOfPairs(pairs, Distance::kNominal);
+  r.alpha_ordinal = AlphaOfPairs(pairs, Distance::kOrdinal);
+  r.alpha_interval = AlphaOfPairs(pairs, Distance::kInterval);
   return r;
+}
+
+namespace {
+
+// The middle `level` of the values; sorts them.
+Interval MiddleOf(std::vector<double>& values, int draws, double level) {
+  if (values.size() * 2 < static_cast<size_t>(draws)) return {kNan, kNan};
+  std::ranges::sort(values);
+  const auto at = [&](double share) {
+    const double place = share * static_cast<double>(values.size() - 1);
+    return values[static_cast<size_t>(std::lround(place))];
+  };
+  return {at((1 - level) / 2), at((1 + level) / 2)};
+}
+
+}  // namespace
+
+AgreementIntervals BootstrapAgreement(std::span<const int> first, std::span<const int> second,
+                                      int categories, uint64_t seed, int draws, double level) {
+  LEM_CHECK(first.size() == second.size() && !first.empty() && categories > 1 && draws > 0);
+  const auto size = static_cast<size_t>(categories);
+  CounterRandom random(seed, 0x616772);
+  std::vector<std::vector<int64_t>> counts(size, std::vector<int64_t>(size));
+  std::vector<double> kappa, ac1, alpha;
+  const auto keep = [](double value, std::vector<double>& values) {
+    if (std::isfinite(value)) values.push_back(value);
+  };
+  for (int draw = 0; draw < draws; ++draw) {
+    for (auto& row : counts) std::ranges::fill(row, 0);
+    for (size_t i = 0; i < first.size(); ++i) {
+      const uint64_t item = random.NextBelow(first.size());
+      ++counts[static_cast<size_t>(first[item])][static_cast<size_t>(second[item])];
+    }
+    const Agreement a = MeasureAgreement(counts);
+    keep(a.cohen_kappa, kappa);
+    keep(a.gwet_ac1, ac1);
+    keep(a.alpha_nominal, alpha);
+  }
+  return {MiddleOf(kappa, draws, level), MiddleOf(ac1, draws, level),
+          MiddleOf(alpha, draws, level)};
 }
 
 BinaryQuality MeasureBinary(const BinaryCounts& c, double level) {

@@ -23,6 +23,17 @@ struct Agreement {
 // A coefficient is not a number when chance agreement is complete (one category used) - except
 // alpha, which is 1 by convention when all values agree.
 Agreement MeasureAgreement(std::span<const int> first, std::span<const int> second, int categories);
+// The same from a square table of counts, [category of first][category of second].
+Agreement MeasureAgreement(const std::vector<std::vector<int64_t>>& counts);
+
+// Percentile bootstrap of items, all coefficients from the same draws. Draws in which a coefficient
+// is not defined (one category) are left out of its interval; not a number when most are.
+struct AgreementIntervals {
+  Interval cohen_kappa, gwet_ac1, alpha_nominal;
+};
+AgreementIntervals BootstrapAgreement(std::span<const int> first, std::span<const int> second,
+                                      int categories, uint64_t seed, int draws = 2000,
+                                      double level = 0.95);
 
 // Krippendorff's alpha for any number of raters. ratings[rater][item]; a negative value is missing.
 double KrippendorffAlpha(const std::vector<std::vector<int>>& ratings, int categories,

@@ -26,7 +26,8 @@ void QuantizeAffine(AffineFormat format, AffineRule rule, std::span<const float>
 // The integers of one row.
 void UnpackAffine(AffineFormat format, std::span<const uint32_t> packed, std::span<uint8_t> q);
 
-// The same from bytes that need no alignment, as a mapped file gives them. q.size() is a multiple of 8.
+// The same from bytes that need no alignment, as a mapped file gives them. q.size() is a multiple
+// of 8.
 void UnpackAffineBytes(int bits, const std::byte* packed, std::span<uint8_t> q);
 
 }  // namespace lem

@@ -24,7 +24,7 @@ struct Symbol {
 };
 
 struct Candidate {
-  uint64_t order = 0;  // rank, then place of the left symbol
+  uint64_t order = 0;   // rank, then place of the left symbol
   uint32_t length = 0;  // of the merged symbol; differs once one of the two has changed
   int32_t result = -1;
 };
@@ -127,7 +127,8 @@ void Bpe::FindWordBoundaries() {
   for (int32_t id = 0; id < vocabulary_->size(); ++id) {
     if (!MayMerge(vocabulary_->kind(id))) continue;
     const std::string_view text = vocabulary_->text(id);
-    for (size_t at = text.find(kSpaceMark, 1); at != text.npos; at = text.find(kSpaceMark, at + 1)) {
+    for (size_t at = text.find(kSpaceMark, 1); at != text.npos;
+         at = text.find(kSpaceMark, at + 1)) {
       size_t before = at - 1;
       while (before > 0 && (static_cast<uint8_t>(text[before]) & 0xC0) == 0x80) --before;
       if (text.substr(before, at - before) == kSpaceMark) continue;
@@ -200,7 +201,8 @@ void Bpe::MakeSymbols(std::string_view text, BpeScratch* scratch) const {
   for (size_t at = 0; at < text.size();) {
     const uint8_t first = static_cast<uint8_t>(text[at]);
     const uint32_t length = first < 0x80 ? 1 : DecodeUtf8(text, at).length;
-    const int32_t id = first < 0x80 ? ascii_ids_[first] : vocabulary_->Find(text.substr(at, length));
+    const int32_t id =
+        first < 0x80 ? ascii_ids_[first] : vocabulary_->Find(text.substr(at, length));
     if (id >= 0 || !drop) {
       const int32_t index = static_cast<int32_t>(symbols.size());
       symbols.push_back({static_cast<uint32_t>(at), length, id, index - 1, index + 1});
@@ -280,12 +282,11 @@ void Bpe::EmitUnused(std::string_view text, int32_t id, BpeScratch* scratch,
   }
 }
 
-void Bpe::EmitUnknown(std::string_view text, bool* after_unknown,
-                      std::vector<int32_t>* ids) const {
+void Bpe::EmitUnknown(std::string_view text, bool* after_unknown, std::vector<int32_t>* ids) const {
   const auto& bytes = vocabulary_->byte_ids();
-  const bool all_known = options_.byte_fallback && std::all_of(text.begin(), text.end(), [&](char c) {
-    return bytes[static_cast<uint8_t>(c)] >= 0;
-  });
+  const bool all_known = options_.byte_fallback &&
+                         std::all_of(text.begin(), text.end(),
+                                     [&](char c) { return bytes[static_cast<uint8_t>(c)] >= 0; });
   if (all_known) {
     for (const char c : text) ids->push_back(bytes[static_cast<uint8_t>(c)]);
     *after_unknown = false;

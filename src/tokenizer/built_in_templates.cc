@@ -8,7 +8,8 @@
 namespace lem {
 namespace {
 
-// Contents may be lists of parts; text parts are joined. A macro, so that each template stays readable.
+// Contents may be lists of parts; text parts are joined. A macro, so that each template stays
+// readable.
 constexpr std::string_view kGemma = R"({{ bos_token }}
 {%- if messages and messages[0]['role'] == 'system' -%}
   {%- set system = messages[0]['content'] -%}

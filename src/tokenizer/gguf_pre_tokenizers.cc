@@ -148,8 +148,7 @@ GgufPreTokenizer GgufPreTokenizerNamed(std::string_view name, std::string_view w
 std::string GgufNameOf(const Json& normalizer, const Json& pre_tokenizer, bool ignore_merges) {
   for (const Entry& entry : Entries()) {
     const GgufPreTokenizer pre = Make(entry);
-    if (pre.ignore_merges == ignore_merges &&
-        Canonical(pre.normalizer) == Canonical(normalizer) &&
+    if (pre.ignore_merges == ignore_merges && Canonical(pre.normalizer) == Canonical(normalizer) &&
         Canonical(pre.pre_tokenizer) == Canonical(pre_tokenizer)) {
       return entry.name;
     }

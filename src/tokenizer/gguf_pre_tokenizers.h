@@ -13,7 +13,7 @@ namespace lem {
 struct GgufPreTokenizer {
   Json normalizer, pre_tokenizer, decoder;  // as in tokenizer.json
   bool ignore_merges = false;
-  bool adds_bos = false;           // when the file does not say
+  bool adds_bos = false;  // when the file does not say
 };
 
 // Throws Error with the known names.

@@ -40,7 +40,8 @@ void AddScores(const Model& model, Metadata* out) {
                                   : model.scores;
   for (int32_t id = 0; id < model.vocabulary.size(); ++id) {
     const PieceKind kind = model.vocabulary.kind(id);
-    if (kind != PieceKind::kNormal && kind != PieceKind::kByte) scores[static_cast<size_t>(id)] = kAddedScore;
+    if (kind != PieceKind::kNormal && kind != PieceKind::kByte)
+      scores[static_cast<size_t>(id)] = kAddedScore;
   }
   out->emplace_back("tokenizer.ggml.scores", GgufValue::F32Array(scores));
 }
@@ -49,7 +50,8 @@ void AddMerges(const Model& model, Metadata* out) {
   std::vector<std::string> merges;
   merges.reserve(model.merges.size());
   for (const auto& [left, right] : model.merges) {
-    merges.push_back(std::string(model.vocabulary.text(left)) + ' ' + std::string(model.vocabulary.text(right)));
+    merges.push_back(std::string(model.vocabulary.text(left)) + ' ' +
+                     std::string(model.vocabulary.text(right)));
   }
   out->emplace_back("tokenizer.ggml.merges", GgufValue::Strings(std::move(merges)));
 }
@@ -59,7 +61,8 @@ bool SpacePrefixOf(const Model& model) {
   for (const bool prefix : {false, true}) {
     if (model.normalizer.json() == SpaceMarkNormalizer({.space_prefix = prefix})) return prefix;
   }
-  Fail(model.where, ": expected a tokenizer whose steps GGUF can name (spaces as U+2581), found the normalizer ",
+  Fail(model.where,
+       ": expected a tokenizer whose steps GGUF can name (spaces as U+2581), found the normalizer ",
        model.normalizer.json().Dump(), "; try keeping the model in its Hugging Face folder");
 }
 
@@ -74,9 +77,11 @@ void AddIds(const Model& model, Metadata* out) {
 }
 
 void AddAround(const Model& model, Metadata* out) {
-  const auto flag = [&](const char* key, const std::vector<int32_t>& ids, const std::optional<int32_t>& id) {
+  const auto flag = [&](const char* key, const std::vector<int32_t>& ids,
+                        const std::optional<int32_t>& id) {
     if (!ids.empty() && (ids.size() > 1 || !id || ids[0] != *id)) {
-      Fail(model.where, ": expected at most bos before a text and eos after it, as GGUF can say, found "
+      Fail(model.where,
+           ": expected at most bos before a text and eos after it, as GGUF can say, found "
            "other tokens; try keeping the model in its Hugging Face folder");
     }
     out->emplace_back(key, GgufValue::Bool(!ids.empty()));

@@ -110,7 +110,7 @@ std::vector<size_t> SliceIndices(const SliceBounds& bounds, int64_t count) {
   const int64_t stop = clamp(bounds.part[1], step > 0 ? count : -1);
   std::vector<size_t> indices;
   if (step > 0) {
-    for (int64_t i = start; i < stop; i = step > stop - i ? stop : i + step) {
+    for (int64_t i = start; i<stop; i = step> stop - i ? stop : i + step) {
       indices.push_back(static_cast<size_t>(i));
     }
   } else {
@@ -142,7 +142,8 @@ Value Add(Evaluator& evaluator, const Value& a, const Value& b) {
 
 Value Negate(Evaluator& evaluator, const Value& a) {
   if (a.kind == Kind::kFloat) return Value::Float(-a.number);
-  if (!a.IsInteger()) evaluator.Error(std::string("expected a number after \"-\", found ") + KindName(a));
+  if (!a.IsInteger())
+    evaluator.Error(std::string("expected a number after \"-\", found ") + KindName(a));
   if (a.AsInteger() == INT64_MIN) TooLarge(evaluator);
   return Value::Integer(-a.AsInteger());
 }
@@ -196,7 +197,8 @@ Value CharacterOf(Evaluator& evaluator, const Value& text, int64_t index) {
   const std::vector<size_t> starts = CharacterStarts(evaluator, *text.text);
   const int64_t count = static_cast<int64_t>(starts.size()) - 1;
   const int64_t at = index < 0 ? index + count : index;
-  if (at < 0 || at >= count) return evaluator.arena().Undefined("character " + std::to_string(index));
+  if (at < 0 || at >= count)
+    return evaluator.arena().Undefined("character " + std::to_string(index));
   const size_t i = static_cast<size_t>(at);
   return evaluator.arena().String(text.text->substr(starts[i], starts[i + 1] - starts[i]));
 }
@@ -205,7 +207,8 @@ std::string FormatPercent(Evaluator& evaluator, std::string_view format, const L
   std::string out;
   size_t used = 0;
   const auto next = [&]() -> const Value& {
-    if (used == values.size()) evaluator.Error("expected a value for each % of the format, found fewer");
+    if (used == values.size())
+      evaluator.Error("expected a value for each % of the format, found fewer");
     return values[used++];
   };
   for (size_t at = 0; at < format.size(); ++at) {
@@ -214,22 +217,31 @@ std::string FormatPercent(Evaluator& evaluator, std::string_view format, const L
       continue;
     }
     switch (format[++at]) {
-      case '%': out += '%'; break;
-      case 's': out += ToText(next()); break;
-      case 'r': out += Repr(next()); break;
+      case '%':
+        out += '%';
+        break;
+      case 's':
+        out += ToText(next());
+        break;
+      case 'r':
+        out += Repr(next());
+        break;
       case 'd':
       case 'i': {
         const Value& value = next();
-        if (!value.IsNumber()) evaluator.Error(std::string("expected a number for %d, found ") + KindName(value));
+        if (!value.IsNumber())
+          evaluator.Error(std::string("expected a number for %d, found ") + KindName(value));
         out += value.IsInteger() ? std::to_string(value.AsInteger())
-                                 : FloatText(std::trunc(value.number)).substr(0, FloatText(std::trunc(value.number)).find('.'));
+                                 : FloatText(std::trunc(value.number))
+                                       .substr(0, FloatText(std::trunc(value.number)).find('.'));
         break;
       }
       default:
         evaluator.Error(std::string("expected %s, %d, %r or %% in a format, found %") + format[at]);
     }
   }
-  if (used < values.size()) evaluator.Error("expected a % in the format for each value, found fewer");
+  if (used < values.size())
+    evaluator.Error("expected a % in the format for each value, found fewer");
   return out;
 }
 

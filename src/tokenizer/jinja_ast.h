@@ -14,9 +14,9 @@ namespace lem::jinja {
 
 enum class NodeKind : uint8_t {
   // Expressions.
-  kString,     // text
-  kInteger,    // integer
-  kFloat,      // number
+  kString,   // text
+  kInteger,  // integer
+  kFloat,    // number
   kTrue,
   kFalse,
   kNone,
@@ -42,15 +42,15 @@ enum class NodeKind : uint8_t {
   kOperand,
   kCondition,  // value, condition, otherwise?
   // Statements.
-  kBlock,      // statements
-  kData,       // text
-  kOutput,     // expression
-  kIf,         // condition, body, condition, body ..., null, else body
-  kFor,        // target, iterable, filter?, body, else?
-  kSet,        // target, value
-  kSetBlock,   // target, body, filters applied to it as kFilter over null ...
-  kMacro,      // body, parameters (kArgument: default?) ...; text
-  kWith,       // body, targets and values ...
+  kBlock,     // statements
+  kData,      // text
+  kOutput,    // expression
+  kIf,        // condition, body, condition, body ..., null, else body
+  kFor,       // target, iterable, filter?, body, else?
+  kSet,       // target, value
+  kSetBlock,  // target, body, filters applied to it as kFilter over null ...
+  kMacro,     // body, parameters (kArgument: default?) ...; text
+  kWith,      // body, targets and values ...
   kBreak,
   kContinue,
 };

@@ -83,20 +83,34 @@ Evaluator::Flow Evaluator::Execute(const Node& node) {
         if (const Flow flow = Execute(*child); flow != Flow::kNormal) return flow;
       }
       return Flow::kNormal;
-    case NodeKind::kData: Write(node.text); return Flow::kNormal;
-    case NodeKind::kOutput: Write(TextOf(Evaluate(*node.children[0]))); return Flow::kNormal;
-    case NodeKind::kIf: return ExecuteIf(node);
-    case NodeKind::kFor: return ExecuteFor(node);
-    case NodeKind::kSet: ExecuteSet(node); return Flow::kNormal;
-    case NodeKind::kSetBlock: ExecuteSetBlock(node); return Flow::kNormal;
-    case NodeKind::kWith: return ExecuteWith(node);
+    case NodeKind::kData:
+      Write(node.text);
+      return Flow::kNormal;
+    case NodeKind::kOutput:
+      Write(TextOf(Evaluate(*node.children[0])));
+      return Flow::kNormal;
+    case NodeKind::kIf:
+      return ExecuteIf(node);
+    case NodeKind::kFor:
+      return ExecuteFor(node);
+    case NodeKind::kSet:
+      ExecuteSet(node);
+      return Flow::kNormal;
+    case NodeKind::kSetBlock:
+      ExecuteSetBlock(node);
+      return Flow::kNormal;
+    case NodeKind::kWith:
+      return ExecuteWith(node);
     case NodeKind::kMacro:
       macro_defined_ = true;
       SetName(frame_, node.text, arena_.MakeMacro({&node, frame_}));
       return Flow::kNormal;
-    case NodeKind::kBreak: return Flow::kBreak;
-    case NodeKind::kContinue: return Flow::kContinue;
-    default: Error("expected a statement, found an expression");
+    case NodeKind::kBreak:
+      return Flow::kBreak;
+    case NodeKind::kContinue:
+      return Flow::kContinue;
+    default:
+      Error("expected a statement, found an expression");
   }
 }
 
@@ -188,7 +202,8 @@ void Evaluator::ExecuteSetBlock(const Node& node) {
   frame_ = outer;
   for (size_t i = 2; i < node.children.size(); ++i) {
     current_ = node.children[i];
-    value = ApplyFilter(*this, node.children[i]->text, value, EvaluateArguments(*node.children[i], 1));
+    value =
+        ApplyFilter(*this, node.children[i]->text, value, EvaluateArguments(*node.children[i], 1));
   }
   Assign(*node.children[0], value);
 }
@@ -226,23 +241,36 @@ Value Evaluator::Evaluate(const Node& node) {
 Value Evaluator::EvaluateAtDepth(const Node& node) {
   const auto child = [&](size_t i) { return Evaluate(*node.children[i]); };
   switch (node.kind) {
-    case NodeKind::kString: return arena_.StringView(&node.text);
-    case NodeKind::kInteger: return Value::Integer(node.integer);
-    case NodeKind::kFloat: return Value::Float(node.number);
-    case NodeKind::kTrue: return Value::Bool(true);
-    case NodeKind::kFalse: return Value::Bool(false);
-    case NodeKind::kNone: return Value::None();
-    case NodeKind::kName: return EvaluateName(node);
-    case NodeKind::kList: return arena_.MakeList(EvaluateAll(node.children));
-    case NodeKind::kTuple: return arena_.MakeTuple(EvaluateAll(node.children));
-    case NodeKind::kDict: return EvaluateDict(node);
-    case NodeKind::kAttribute: return AttributeOf(child(0), node.text);
+    case NodeKind::kString:
+      return arena_.StringView(&node.text);
+    case NodeKind::kInteger:
+      return Value::Integer(node.integer);
+    case NodeKind::kFloat:
+      return Value::Float(node.number);
+    case NodeKind::kTrue:
+      return Value::Bool(true);
+    case NodeKind::kFalse:
+      return Value::Bool(false);
+    case NodeKind::kNone:
+      return Value::None();
+    case NodeKind::kName:
+      return EvaluateName(node);
+    case NodeKind::kList:
+      return arena_.MakeList(EvaluateAll(node.children));
+    case NodeKind::kTuple:
+      return arena_.MakeTuple(EvaluateAll(node.children));
+    case NodeKind::kDict:
+      return EvaluateDict(node);
+    case NodeKind::kAttribute:
+      return AttributeOf(child(0), node.text);
     case NodeKind::kSubscript: {
       const Value object = child(0);
       return ItemOf(object, child(1));
     }
-    case NodeKind::kSlice: return EvaluateSlice(node);
-    case NodeKind::kCall: return EvaluateCall(node);
+    case NodeKind::kSlice:
+      return EvaluateSlice(node);
+    case NodeKind::kCall:
+      return EvaluateCall(node);
     case NodeKind::kFilter: {
       const Value value = child(0);
       return ApplyFilter(*this, node.text, value, EvaluateArguments(node, 1));
@@ -252,9 +280,12 @@ Value Evaluator::EvaluateAtDepth(const Node& node) {
       return Value::Bool(ApplyTest(*this, node.text, value, EvaluateArguments(node, 1)) !=
                          node.negated);
     }
-    case NodeKind::kNegate: return Negate(*this, child(0));
-    case NodeKind::kPlus: return AddValues(Value::Integer(0), child(0));
-    case NodeKind::kNot: return Value::Bool(!IsTrue(child(0)));
+    case NodeKind::kNegate:
+      return Negate(*this, child(0));
+    case NodeKind::kPlus:
+      return AddValues(Value::Integer(0), child(0));
+    case NodeKind::kNot:
+      return Value::Bool(!IsTrue(child(0)));
     case NodeKind::kAnd: {
       const Value left = child(0);
       return IsTrue(left) ? child(1) : left;
@@ -263,13 +294,17 @@ Value Evaluator::EvaluateAtDepth(const Node& node) {
       const Value left = child(0);
       return IsTrue(left) ? left : child(1);
     }
-    case NodeKind::kBinary: return EvaluateBinary(node);
-    case NodeKind::kConcat: return EvaluateConcat(node);
-    case NodeKind::kCompare: return EvaluateCompare(node);
+    case NodeKind::kBinary:
+      return EvaluateBinary(node);
+    case NodeKind::kConcat:
+      return EvaluateConcat(node);
+    case NodeKind::kCompare:
+      return EvaluateCompare(node);
     case NodeKind::kCondition:
       if (IsTrue(child(1))) return child(0);
       return node.children[2] == nullptr ? Value() : child(2);
-    default: Error("expected an expression, found a statement");
+    default:
+      Error("expected an expression, found a statement");
   }
 }
 
@@ -311,7 +346,8 @@ Value Evaluator::EvaluateConcat(const Node& node) {
   std::string text;
   for (const Node* part : node.children) {
     text += TextOf(Evaluate(*part));
-    if (text.size() > limits_.output) Error("expected a shorter text, found more than the output may be");
+    if (text.size() > limits_.output)
+      Error("expected a shorter text, found more than the output may be");
   }
   return arena_.String(std::move(text));
 }
@@ -358,25 +394,34 @@ Value Evaluator::EvaluateCompare(const Node& node) {
 bool Evaluator::Contains(const Value& container, const Value& item) {
   switch (container.kind) {
     case Kind::kString:
-      if (!item.IsString()) Error(std::string("expected a string to look for in a string, found ") + KindName(item));
+      if (!item.IsString())
+        Error(std::string("expected a string to look for in a string, found ") + KindName(item));
       Step(container.weight / 64);
       return container.text->find(*item.text) != std::string::npos;
-    case Kind::kDict: Step(container.weight / 64); return container.dict->Find(item) != nullptr;
+    case Kind::kDict:
+      Step(container.weight / 64);
+      return container.dict->Find(item) != nullptr;
     case Kind::kList:
     case Kind::kTuple:
       Step(container.weight / 64);
       return std::any_of(container.list->begin(), container.list->end(),
                          [&](const Value& value) { return Equals(value, item); });
-    case Kind::kUndefined: return false;
-    default: Error(std::string("expected something to look into after \"in\", found ") + KindName(container));
+    case Kind::kUndefined:
+      return false;
+    default:
+      Error(std::string("expected something to look into after \"in\", found ") +
+            KindName(container));
   }
 }
 
 List Evaluator::ItemsOf(const Value& value) {
   switch (value.kind) {
-    case Kind::kUndefined: return {};
+    case Kind::kUndefined:
+      return {};
     case Kind::kList:
-    case Kind::kTuple: Step(value.list->size()); return *value.list;
+    case Kind::kTuple:
+      Step(value.list->size());
+      return *value.list;
     case Kind::kDict: {
       List keys;
       for (const auto& [key, member] : value.dict->members) keys.push_back(key);
@@ -393,7 +438,8 @@ List Evaluator::ItemsOf(const Value& value) {
       }
       return characters;
     }
-    default: Error(std::string("expected something to loop over, found ") + KindName(value));
+    default:
+      Error(std::string("expected something to loop over, found ") + KindName(value));
   }
 }
 
@@ -404,7 +450,8 @@ Value Evaluator::EvaluateSlice(const Node& node) {
     if (node.children[i + 1] == nullptr) continue;
     const Value part = Evaluate(*node.children[i + 1]);
     if (part.kind == Kind::kNone) continue;
-    if (!part.IsInteger()) Error(std::string("expected whole numbers in a slice, found ") + KindName(part));
+    if (!part.IsInteger())
+      Error(std::string("expected whole numbers in a slice, found ") + KindName(part));
     bounds.part[i] = part.AsInteger();
   }
   return Slice(*this, object, bounds);
@@ -414,7 +461,8 @@ Value Evaluator::EvaluateSlice(const Node& node) {
 
 Value Evaluator::LoopAttribute(const Loop& loop, std::string_view name) {
   const auto at = [&](size_t i) {
-    return i < loop.items->size() ? (*loop.items)[i] : arena_.Undefined("the item beside the loop's end");
+    return i < loop.items->size() ? (*loop.items)[i]
+                                  : arena_.Undefined("the item beside the loop's end");
   };
   const int64_t index = static_cast<int64_t>(loop.index);
   const int64_t count = static_cast<int64_t>(loop.items->size());
@@ -462,7 +510,8 @@ Value Evaluator::ItemOf(const Value& object, const Value& index) {
     const int64_t count = static_cast<int64_t>(object.list->size());
     const int64_t at = index.AsInteger() < 0 ? index.AsInteger() + count : index.AsInteger();
     if (at >= 0 && at < count) return (*object.list)[static_cast<size_t>(at)];
-    return arena_.Undefined("item " + std::to_string(index.AsInteger()) + " of " + KindName(object));
+    return arena_.Undefined("item " + std::to_string(index.AsInteger()) + " of " +
+                            KindName(object));
   }
   if (object.IsString() && index.IsInteger()) return CharacterOf(*this, object, index.AsInteger());
   if (index.IsString()) return AttributeOf(object, *index.text);

@@ -42,8 +42,8 @@ Value Deep(const Context& c, Value value, const Value& path) {
     int64_t index = 0;
     const auto parsed = std::from_chars(part.data(), part.data() + part.size(), index);
     const bool is_number = parsed.ec == std::errc() && parsed.ptr == part.data() + part.size();
-    value = c.evaluator.ItemOf(value, is_number ? Value::Integer(index)
-                                                : c.arena().String(std::string(part)));
+    value = c.evaluator.ItemOf(
+        value, is_number ? Value::Integer(index) : c.arena().String(std::string(part)));
   }
   return value;
 }
@@ -63,7 +63,9 @@ bool OptionOf(const Value& value, bool otherwise) {
 
 int64_t IntegerOf(const Context& c, const Value& value, int64_t otherwise) {
   if (value.IsUndefined()) return otherwise;
-  if (!value.IsInteger()) c.Error("expected a whole number for the filter " + std::string(c.name) + ", found " + KindName(value));
+  if (!value.IsInteger())
+    c.Error("expected a whole number for the filter " + std::string(c.name) + ", found " +
+            KindName(value));
   return value.AsInteger();
 }
 
@@ -79,12 +81,17 @@ Value Length(const Context& c) {
   c.Bound({});
   const Value& v = c.value;
   switch (v.kind) {
-    case Kind::kUndefined: return Value::Integer(0);
-    case Kind::kString: return Value::Integer(static_cast<int64_t>(CharacterCount(*v.text)));
+    case Kind::kUndefined:
+      return Value::Integer(0);
+    case Kind::kString:
+      return Value::Integer(static_cast<int64_t>(CharacterCount(*v.text)));
     case Kind::kList:
-    case Kind::kTuple: return Value::Integer(static_cast<int64_t>(v.list->size()));
-    case Kind::kDict: return Value::Integer(static_cast<int64_t>(v.dict->members.size()));
-    default: c.Error(std::string("expected something with a length, found ") + KindName(v));
+    case Kind::kTuple:
+      return Value::Integer(static_cast<int64_t>(v.list->size()));
+    case Kind::kDict:
+      return Value::Integer(static_cast<int64_t>(v.dict->members.size()));
+    default:
+      c.Error(std::string("expected something with a length, found ") + KindName(v));
   }
 }
 
@@ -98,7 +105,8 @@ Value ToJsonFilter(const Context& c) {
     items = ToText((*bound[2].list)[0]);
     keys = ToText((*bound[2].list)[1]);
   }
-  if (!ToJson(c.value, static_cast<int>(indent), OptionOf(bound[3], false), items, keys, &out, &what)) {
+  if (!ToJson(c.value, static_cast<int>(indent), OptionOf(bound[3], false), items, keys, &out,
+              &what)) {
     c.Error("expected a value that JSON can hold for tojson, found " + what);
   }
   c.evaluator.Step(out.size() / 64);
@@ -162,7 +170,8 @@ Value ListOf(const Context& c) { return c.Bound({}), c.arena().MakeList(c.Items(
 Value Items(const Context& c) {
   c.Bound({});
   if (c.value.IsUndefined()) return c.arena().MakeList({});
-  if (c.value.kind != Kind::kDict) c.Error(std::string("expected a dictionary for items, found ") + KindName(c.value));
+  if (c.value.kind != Kind::kDict)
+    c.Error(std::string("expected a dictionary for items, found ") + KindName(c.value));
   return CallMethod(c.evaluator, "items", c.value, {});
 }
 
@@ -170,7 +179,8 @@ Value Map(const Context& c) {
   List out;
   if (c.arguments.positional.empty()) {
     const auto bound = c.Bound({"attribute", "default"});
-    if (bound[0].IsUndefined()) c.Error("expected map(attribute=...) or map(\"filter\"), found neither");
+    if (bound[0].IsUndefined())
+      c.Error("expected map(attribute=...) or map(\"filter\"), found neither");
     for (const Value& item : c.Items()) {
       const Value value = Deep(c, item, bound[0]);
       out.push_back(value.IsUndefined() && !bound[1].IsUndefined() ? bound[1] : value);
@@ -193,10 +203,12 @@ Value Select(const Context& c, bool by_attribute, bool wanted) {
     rest.positional.erase(rest.positional.begin());
     return value;
   };
-  if (by_attribute && rest.positional.empty()) c.Error("expected an attribute for " + std::string(c.name) + ", found none");
+  if (by_attribute && rest.positional.empty())
+    c.Error("expected an attribute for " + std::string(c.name) + ", found none");
   const Value attribute = by_attribute ? take() : Value();
   const std::string test = rest.positional.empty() ? "" : ToText(take());
-  if (!test.empty() && !IsTest(test)) c.Error("expected a test that is known here, found \"" + test + "\"");
+  if (!test.empty() && !IsTest(test))
+    c.Error("expected a test that is known here, found \"" + test + "\"");
   List out;
   for (const Value& item : c.Items()) {
     const Value value = by_attribute ? Deep(c, item, attribute) : item;
@@ -251,15 +263,18 @@ Value Float(const Context& c) {
 
 Value Round(const Context& c) {
   const auto bound = c.Bound({"precision", "method"});
-  if (!c.value.IsNumber()) c.Error(std::string("expected a number to round, found ") + KindName(c.value));
+  if (!c.value.IsNumber())
+    c.Error(std::string("expected a number to round, found ") + KindName(c.value));
   const int64_t precision = IntegerOf(c, bound[0], 0);
-  if (precision < -300 || precision > 300) c.Error("expected a precision between -300 and 300, found another");
+  if (precision < -300 || precision > 300)
+    c.Error("expected a precision between -300 and 300, found another");
   const std::string method = bound[1].IsUndefined() ? "common" : ToText(bound[1]);
   const double factor = std::pow(10.0, static_cast<double>(precision));
   const double scaled = c.value.AsNumber() * factor;
   if (method == "ceil") return Value::Float(std::ceil(scaled) / factor);
   if (method == "floor") return Value::Float(std::floor(scaled) / factor);
-  if (method != "common") c.Error("expected common, ceil or floor for round, found \"" + method + "\"");
+  if (method != "common")
+    c.Error("expected common, ceil or floor for round, found \"" + method + "\"");
   if (c.value.IsInteger() && precision >= 0) return Value::Integer(c.value.AsInteger());
   if (precision >= 0) {
     // The decimal digits of the number itself decide, as in Python; ties go to even.
@@ -338,7 +353,8 @@ Value Sort(const Context& c) {
 
 Value DictSort(const Context& c) {
   const auto bound = c.Bound({"case_sensitive", "by", "reverse"});
-  if (c.value.kind != Kind::kDict) c.Error(std::string("expected a dictionary for dictsort, found ") + KindName(c.value));
+  if (c.value.kind != Kind::kDict)
+    c.Error(std::string("expected a dictionary for dictsort, found ") + KindName(c.value));
   const bool by_value = bound[1].IsString() && *bound[1].text == "value";
   std::vector<std::pair<Value, Value>> keyed;
   for (const auto& [key, value] : c.value.dict->members) {
@@ -385,10 +401,11 @@ Value Sum(const Context& c) {
 
 Value IndentOf(const Context& c) {
   const auto bound = c.Bound({"width", "first", "blank"});
-  const std::string by = bound[0].IsString()
-                             ? *bound[0].text
-                             : std::string(static_cast<size_t>(std::clamp<int64_t>(
-                                               IntegerOf(c, bound[0], 4), 0, 256)), ' ');
+  const std::string by =
+      bound[0].IsString()
+          ? *bound[0].text
+          : std::string(static_cast<size_t>(std::clamp<int64_t>(IntegerOf(c, bound[0], 4), 0, 256)),
+                        ' ');
   std::string out = Indent(c.Text(), by, OptionOf(bound[1], false), OptionOf(bound[2], false));
   c.evaluator.Step(out.size() / 64);
   return c.String(std::move(out));
@@ -423,19 +440,45 @@ struct Entry {
 };
 
 constexpr Entry kFilters[] = {
-    {"abs", Abs},           {"attr", Attr},             {"capitalize", CapitalizeOf},
-    {"count", Length},      {"d", Default},             {"default", Default},
-    {"dictsort", DictSort}, {"e", Escape},              {"escape", Escape},
-    {"first", First},       {"float", Float},           {"format", Format},
-    {"indent", IndentOf},   {"int", Integer},           {"items", Items},
-    {"join", Join},         {"last", Last},             {"length", Length},
-    {"list", ListOf},       {"lower", Lower},           {"map", Map},
-    {"max", Max},           {"min", Min},               {"reject", Reject},
-    {"rejectattr", RejectAttr}, {"replace", Replace},   {"reverse", Reverse},
-    {"round", Round},       {"safe", Same},             {"select", SelectOf},
-    {"selectattr", SelectAttr}, {"sort", Sort},         {"string", StringOf},
-    {"sum", Sum},           {"title", TitleOf},         {"tojson", ToJsonFilter},
-    {"trim", Trim},         {"unique", Unique},         {"upper", Upper},
+    {"abs", Abs},
+    {"attr", Attr},
+    {"capitalize", CapitalizeOf},
+    {"count", Length},
+    {"d", Default},
+    {"default", Default},
+    {"dictsort", DictSort},
+    {"e", Escape},
+    {"escape", Escape},
+    {"first", First},
+    {"float", Float},
+    {"format", Format},
+    {"indent", IndentOf},
+    {"int", Integer},
+    {"items", Items},
+    {"join", Join},
+    {"last", Last},
+    {"length", Length},
+    {"list", ListOf},
+    {"lower", Lower},
+    {"map", Map},
+    {"max", Max},
+    {"min", Min},
+    {"reject", Reject},
+    {"rejectattr", RejectAttr},
+    {"replace", Replace},
+    {"reverse", Reverse},
+    {"round", Round},
+    {"safe", Same},
+    {"select", SelectOf},
+    {"selectattr", SelectAttr},
+    {"sort", Sort},
+    {"string", StringOf},
+    {"sum", Sum},
+    {"title", TitleOf},
+    {"tojson", ToJsonFilter},
+    {"trim", Trim},
+    {"unique", Unique},
+    {"upper", Upper},
     {"wordcount", WordCount},
 };
 

@@ -9,9 +9,7 @@
 namespace lem::jinja {
 namespace {
 
-bool IsNameStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -78,9 +76,9 @@ class Lexer {
   // Literal text up to the next tag, and then the tag.
   void ReadData() {
     size_t end = at_;
-    while (end < source_.size() && !(source_[end] == '{' && end + 1 < source_.size() &&
-                                     (source_[end + 1] == '{' || source_[end + 1] == '%' ||
-                                      source_[end + 1] == '#'))) {
+    while (end < source_.size() &&
+           !(source_[end] == '{' && end + 1 < source_.size() &&
+             (source_[end + 1] == '{' || source_[end + 1] == '%' || source_[end + 1] == '#'))) {
       ++end;
     }
     std::string_view data = std::string_view(source_).substr(at_, end - at_);
@@ -155,7 +153,8 @@ class Lexer {
     at_ = at + 2;
     AfterTag(sign, true);
     const size_t data = at_;
-    for (size_t end = source_.find("{%", at_); end != source_.npos; end = source_.find("{%", end + 2)) {
+    for (size_t end = source_.find("{%", at_); end != source_.npos;
+         end = source_.find("{%", end + 2)) {
       size_t word = end + 2;
       const char open = word < source_.size() ? source_[word] : ' ';
       if (open == '-' || open == '+') ++word;
@@ -224,19 +223,23 @@ class Lexer {
     int base = 10;
     if (source_[at_] == '0' && at_ + 1 < source_.size()) {
       const char mark = source_[at_ + 1];
-      base = mark == 'x' || mark == 'X' ? 16 : mark == 'o' || mark == 'O' ? 8 : mark == 'b' || mark == 'B' ? 2 : 10;
+      base = mark == 'x' || mark == 'X'   ? 16
+             : mark == 'o' || mark == 'O' ? 8
+             : mark == 'b' || mark == 'B' ? 2
+                                          : 10;
       if (base != 10) at_ += 2;
     }
     bool is_float = false;
     const auto take = [&] {
-      while (at_ < source_.size() &&
-             (source_[at_] == '_' || (HexValue(source_[at_]) >= 0 && HexValue(source_[at_]) < base))) {
+      while (at_ < source_.size() && (source_[at_] == '_' || (HexValue(source_[at_]) >= 0 &&
+                                                              HexValue(source_[at_]) < base))) {
         if (source_[at_] != '_') digits += source_[at_];
         ++at_;
       }
     };
     take();
-    if (base == 10 && at_ + 1 < source_.size() && source_[at_] == '.' && IsDigit(source_[at_ + 1])) {
+    if (base == 10 && at_ + 1 < source_.size() && source_[at_] == '.' &&
+        IsDigit(source_[at_ + 1])) {
       is_float = true;
       digits += source_[at_++];
       take();
@@ -256,8 +259,9 @@ class Lexer {
     const auto result = is_float ? std::from_chars(digits.data(), last, token.number)
                                  : std::from_chars(digits.data(), last, token.integer, base);
     if (result.ec != std::errc() || result.ptr != last) {
-      FailAt(where_, token.position, "expected a number of at most 64 bits, found " +
-                                         source_.substr(begin, std::min<size_t>(at_ - begin, 40)));
+      FailAt(where_, token.position,
+             "expected a number of at most 64 bits, found " +
+                 source_.substr(begin, std::min<size_t>(at_ - begin, 40)));
     }
   }
 
@@ -282,25 +286,47 @@ class Lexer {
   void ReadEscape(std::string* value) {
     const char c = source_[at_++];
     switch (c) {
-      case 'n': *value += '\n'; return;
-      case 't': *value += '\t'; return;
-      case 'r': *value += '\r'; return;
-      case 'a': *value += '\a'; return;
-      case 'b': *value += '\b'; return;
-      case 'f': *value += '\f'; return;
-      case 'v': *value += '\v'; return;
-      case '\n': return;
+      case 'n':
+        *value += '\n';
+        return;
+      case 't':
+        *value += '\t';
+        return;
+      case 'r':
+        *value += '\r';
+        return;
+      case 'a':
+        *value += '\a';
+        return;
+      case 'b':
+        *value += '\b';
+        return;
+      case 'f':
+        *value += '\f';
+        return;
+      case 'v':
+        *value += '\v';
+        return;
+      case '\n':
+        return;
       case '\\':
       case '\'':
-      case '"': *value += c; return;
-      case 'x': return ReadHex(2, c, value);
-      case 'u': return ReadHex(4, c, value);
-      case 'U': return ReadHex(8, c, value);
-      default: break;
+      case '"':
+        *value += c;
+        return;
+      case 'x':
+        return ReadHex(2, c, value);
+      case 'u':
+        return ReadHex(4, c, value);
+      case 'U':
+        return ReadHex(8, c, value);
+      default:
+        break;
     }
     if (c >= '0' && c <= '7') {
       uint32_t code = static_cast<uint32_t>(c - '0');
-      for (int i = 0; i < 2 && at_ < source_.size() && source_[at_] >= '0' && source_[at_] <= '7'; ++i) {
+      for (int i = 0; i < 2 && at_ < source_.size() && source_[at_] >= '0' && source_[at_] <= '7';
+           ++i) {
         code = code * 8 + static_cast<uint32_t>(source_[at_++] - '0');
       }
       return AppendUtf8(code, value);

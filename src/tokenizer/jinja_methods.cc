@@ -28,14 +28,16 @@ struct Context {
   }
   const std::string& TextOf(const Value& value) const {
     if (!value.IsString()) {
-      evaluator.Error("expected a string for " + std::string(name) + "(), found " + KindName(value));
+      evaluator.Error("expected a string for " + std::string(name) + "(), found " +
+                      KindName(value));
     }
     return *value.text;
   }
   int64_t IntegerOf(const Value& value, int64_t otherwise) const {
     if (value.IsUndefined()) return otherwise;
     if (!value.IsInteger()) {
-      evaluator.Error("expected a whole number for " + std::string(name) + "(), found " + KindName(value));
+      evaluator.Error("expected a whole number for " + std::string(name) + "(), found " +
+                      KindName(value));
     }
     return value.AsInteger();
   }
@@ -64,7 +66,8 @@ Value ListOfTexts(const Context& c, const std::vector<std::string_view>& texts) 
 Value Split(const Context& c) {
   const auto bound = c.Bound({"sep", "maxsplit"});
   const auto separator = TextOrNothing(c, bound[0]);
-  if (separator && separator->empty()) c.evaluator.Error("expected a separator that is not empty, found \"\"");
+  if (separator && separator->empty())
+    c.evaluator.Error("expected a separator that is not empty, found \"\"");
   return ListOfTexts(c, SplitText(*c.self.text, separator, c.IntegerOf(bound[1], -1)));
 }
 
@@ -105,8 +108,8 @@ Value EndsWith(const Context& c) {
 
 Value ReplaceMethod(const Context& c) {
   const auto bound = c.Bound({"old", "new", "count"});
-  std::string out = ReplaceText(*c.self.text, c.TextOf(bound[0]), c.TextOf(bound[1]),
-                                c.IntegerOf(bound[2], -1));
+  std::string out =
+      ReplaceText(*c.self.text, c.TextOf(bound[0]), c.TextOf(bound[1]), c.IntegerOf(bound[2], -1));
   c.evaluator.Step(out.size() / 64);
   return c.arena().String(std::move(out));
 }
@@ -162,9 +165,12 @@ Value FormatMethod(const Context& c) {
     if (end == format.npos) c.evaluator.Error("expected } in a format, found its end");
     const std::string field = format.substr(at + 1, end - at - 1);
     at = end;
-    const bool digits = !field.empty() && field.size() < 6 && std::all_of(field.begin(), field.end(), [](char d) { return d >= '0' && d <= '9'; });
+    const bool digits =
+        !field.empty() && field.size() < 6 &&
+        std::all_of(field.begin(), field.end(), [](char d) { return d >= '0' && d <= '9'; });
     const size_t index = field.empty() ? next++ : digits ? std::stoul(field) : SIZE_MAX;
-    const Value* value = index < c.arguments.positional.size() ? &c.arguments.positional[index] : nullptr;
+    const Value* value =
+        index < c.arguments.positional.size() ? &c.arguments.positional[index] : nullptr;
     for (const auto& [name, named] : c.arguments.named) {
       if (index == SIZE_MAX && name == field) value = &named;
     }
@@ -186,7 +192,9 @@ bool EveryCharacter(std::string_view text, uint8_t classes) {
 
 Value RemovePrefix(const Context& c) {
   const std::string& affix = c.TextOf(c.Bound({"prefix"})[0]);
-  return c.self.text->starts_with(affix) ? c.String(std::string_view(*c.self.text).substr(affix.size())) : c.self;
+  return c.self.text->starts_with(affix)
+             ? c.String(std::string_view(*c.self.text).substr(affix.size()))
+             : c.self;
 }
 
 Value RemoveSuffix(const Context& c) {
@@ -214,7 +222,8 @@ Value ListCount(const Context& c) {
 Value DictItems(const Context& c) {
   c.Bound({});
   List items;
-  for (const auto& [key, value] : c.self.dict->members) items.push_back(c.arena().MakeTuple({key, value}));
+  for (const auto& [key, value] : c.self.dict->members)
+    items.push_back(c.arena().MakeTuple({key, value}));
   c.evaluator.Step(items.size());
   return c.arena().MakeList(std::move(items));
 }
@@ -249,16 +258,27 @@ struct Entry {
 };
 
 constexpr Entry kStringMethods[] = {
-    {"capitalize", [](const Context& c) { return c.Bound({}), c.String(Capitalize(*c.self.text)); }},
+    {"capitalize",
+     [](const Context& c) { return c.Bound({}), c.String(Capitalize(*c.self.text)); }},
     {"count", CountText},
     {"endswith", EndsWith},
     {"find", [](const Context& c) { return Find(c, false); }},
     {"format", FormatMethod},
-    {"isalpha", [](const Context& c) { return c.Bound({}), Value::Bool(EveryCharacter(*c.self.text, kLetter)); }},
-    {"isdigit", [](const Context& c) { return c.Bound({}), Value::Bool(EveryCharacter(*c.self.text, kNumber)); }},
-    {"isspace", [](const Context& c) { return c.Bound({}), Value::Bool(EveryCharacter(*c.self.text, kWhiteSpace)); }},
+    {"isalpha",
+     [](const Context& c) {
+       return c.Bound({}), Value::Bool(EveryCharacter(*c.self.text, kLetter));
+     }},
+    {"isdigit",
+     [](const Context& c) {
+       return c.Bound({}), Value::Bool(EveryCharacter(*c.self.text, kNumber));
+     }},
+    {"isspace",
+     [](const Context& c) {
+       return c.Bound({}), Value::Bool(EveryCharacter(*c.self.text, kWhiteSpace));
+     }},
     {"join", JoinMethod},
-    {"lower", [](const Context& c) { return c.Bound({}), c.String(LowercaseUnicode(*c.self.text)); }},
+    {"lower",
+     [](const Context& c) { return c.Bound({}), c.String(LowercaseUnicode(*c.self.text)); }},
     {"lstrip", [](const Context& c) { return StripSides(c, true, false); }},
     {"removeprefix", RemovePrefix},
     {"removesuffix", RemoveSuffix},
@@ -267,11 +287,13 @@ constexpr Entry kStringMethods[] = {
     {"rsplit", RightSplit},
     {"rstrip", [](const Context& c) { return StripSides(c, false, true); }},
     {"split", Split},
-    {"splitlines", [](const Context& c) { return c.Bound({}), ListOfTexts(c, SplitLines(*c.self.text)); }},
+    {"splitlines",
+     [](const Context& c) { return c.Bound({}), ListOfTexts(c, SplitLines(*c.self.text)); }},
     {"startswith", StartsWith},
     {"strip", [](const Context& c) { return StripSides(c, true, true); }},
     {"title", [](const Context& c) { return c.Bound({}), c.String(TitleMethod(*c.self.text)); }},
-    {"upper", [](const Context& c) { return c.Bound({}), c.String(UppercaseUnicode(*c.self.text)); }},
+    {"upper",
+     [](const Context& c) { return c.Bound({}), c.String(UppercaseUnicode(*c.self.text)); }},
 };
 constexpr Entry kListMethods[] = {{"count", ListCount}, {"index", ListIndex}};
 constexpr Entry kDictMethods[] = {
@@ -280,12 +302,17 @@ constexpr Entry kLoopMethods[] = {{"cycle", LoopCycle}};
 
 std::span<const Entry> MethodsOf(const Value& value) {
   switch (value.kind) {
-    case Kind::kString: return kStringMethods;
+    case Kind::kString:
+      return kStringMethods;
     case Kind::kList:
-    case Kind::kTuple: return kListMethods;
-    case Kind::kDict: return kDictMethods;
-    case Kind::kLoop: return kLoopMethods;
-    default: return {};
+    case Kind::kTuple:
+      return kListMethods;
+    case Kind::kDict:
+      return kDictMethods;
+    case Kind::kLoop:
+      return kLoopMethods;
+    default:
+      return {};
   }
 }
 
@@ -303,7 +330,9 @@ Value Range(Evaluator& evaluator, const Arguments& arguments) {
   int64_t part[3] = {0, 0, 1};
   for (size_t i = 0; i < 3; ++i) {
     if (bound[i].IsUndefined()) continue;
-    if (!bound[i].IsInteger()) evaluator.Error(std::string("expected whole numbers for range(), found ") + KindName(bound[i]));
+    if (!bound[i].IsInteger())
+      evaluator.Error(std::string("expected whole numbers for range(), found ") +
+                      KindName(bound[i]));
     part[i] = bound[i].AsInteger();
   }
   if (bound[1].IsUndefined()) std::swap(part[0], part[1]);
@@ -311,7 +340,8 @@ Value Range(Evaluator& evaluator, const Arguments& arguments) {
   List items;
   for (int64_t i = part[0]; part[2] > 0 ? i < part[1] : i > part[1];) {
     if (static_cast<int64_t>(items.size()) == kMaxRange) {
-      evaluator.Error("expected a range() of at most " + std::to_string(kMaxRange) + " numbers, found more");
+      evaluator.Error("expected a range() of at most " + std::to_string(kMaxRange) +
+                      " numbers, found more");
     }
     items.push_back(Value::Integer(i));
     if (__builtin_add_overflow(i, part[2], &i)) break;
@@ -322,9 +352,12 @@ Value Range(Evaluator& evaluator, const Arguments& arguments) {
 
 Dict DictOfArguments(Evaluator& evaluator, const Arguments& arguments) {
   Dict dict;
-  if (arguments.positional.size() > 1) evaluator.Error("expected one dictionary at most, found more values");
+  if (arguments.positional.size() > 1)
+    evaluator.Error("expected one dictionary at most, found more values");
   if (!arguments.positional.empty()) {
-    if (arguments.positional[0].kind != Kind::kDict) evaluator.Error(std::string("expected a dictionary, found ") + KindName(arguments.positional[0]));
+    if (arguments.positional[0].kind != Kind::kDict)
+      evaluator.Error(std::string("expected a dictionary, found ") +
+                      KindName(arguments.positional[0]));
     dict = *arguments.positional[0].dict;
   }
   for (const auto& [name, value] : arguments.named) {
@@ -339,10 +372,13 @@ Dict DictOfArguments(Evaluator& evaluator, const Arguments& arguments) {
 
 Value StrftimeNow(Evaluator& evaluator, const Arguments& arguments) {
   const auto bound = Bind(evaluator, "strftime_now", arguments, {"format"});
-  if (!bound[0].IsString() || bound[0].text->size() > 256) evaluator.Error("expected a format of at most 256 bytes for strftime_now(), found another value");
+  if (!bound[0].IsString() || bound[0].text->size() > 256)
+    evaluator.Error(
+        "expected a format of at most 256 bytes for strftime_now(), found another value");
   std::tm date{};
   if (strptime(evaluator.date.c_str(), "%Y-%m-%d", &date) == nullptr) {
-    evaluator.Error("expected a date like 2026-01-31 for strftime_now(), found \"" + evaluator.date + "\"");
+    evaluator.Error("expected a date like 2026-01-31 for strftime_now(), found \"" +
+                    evaluator.date + "\"");
   }
   char text[1024];
   const size_t length = std::strftime(text, sizeof(text), bound[0].text->c_str(), &date);
@@ -388,7 +424,8 @@ bool IsGlobal(std::string_view name) {
 Value CallGlobal(Evaluator& evaluator, std::string_view name, const Arguments& arguments) {
   if (name == "range") return Range(evaluator, arguments);
   if (name == "dict") return evaluator.arena().MakeDict(DictOfArguments(evaluator, arguments));
-  if (name == "namespace") return evaluator.arena().MakeNamespace(DictOfArguments(evaluator, arguments));
+  if (name == "namespace")
+    return evaluator.arena().MakeNamespace(DictOfArguments(evaluator, arguments));
   if (name == "strftime_now") return StrftimeNow(evaluator, arguments);
   const auto bound = Bind(evaluator, "raise_exception", arguments, {"message"});
   evaluator.Error("the template refuses these messages: " + ToText(bound[0]));

@@ -72,15 +72,29 @@ class JsonWriter {
       return false;
     }
     switch (value.kind) {
-      case Kind::kNone: *out_ += "null"; return true;
-      case Kind::kBool: *out_ += value.boolean ? "true" : "false"; return true;
-      case Kind::kInteger: *out_ += std::to_string(value.integer); return true;
-      case Kind::kFloat: WriteFloat(value.number); return true;
-      case Kind::kString: AppendJsonString(*value.text, out_); return true;
+      case Kind::kNone:
+        *out_ += "null";
+        return true;
+      case Kind::kBool:
+        *out_ += value.boolean ? "true" : "false";
+        return true;
+      case Kind::kInteger:
+        *out_ += std::to_string(value.integer);
+        return true;
+      case Kind::kFloat:
+        WriteFloat(value.number);
+        return true;
+      case Kind::kString:
+        AppendJsonString(*value.text, out_);
+        return true;
       case Kind::kList:
-      case Kind::kTuple: return WriteList(*value.list, level);
-      case Kind::kDict: return WriteDict(*value.dict, level);
-      default: *what_ = KindName(value); return false;
+      case Kind::kTuple:
+        return WriteList(*value.list, level);
+      case Kind::kDict:
+        return WriteDict(*value.dict, level);
+      default:
+        *what_ = KindName(value);
+        return false;
     }
   }
 
@@ -115,9 +129,12 @@ class JsonWriter {
 
   static std::string KeyText(const Value& key) {
     switch (key.kind) {
-      case Kind::kNone: return "null";
-      case Kind::kBool: return key.boolean ? "true" : "false";
-      default: return ToText(key);
+      case Kind::kNone:
+        return "null";
+      case Kind::kBool:
+        return key.boolean ? "true" : "false";
+      default:
+        return ToText(key);
     }
   }
 
@@ -157,8 +174,9 @@ std::string FloatText(double value) {
   char buffer[64];
   const double size = std::fabs(value);
   const bool plain = value == 0 || (size >= 1e-4 && size < 1e16);
-  const auto result = std::to_chars(buffer, buffer + sizeof(buffer), value,
-                                    plain ? std::chars_format::fixed : std::chars_format::scientific);
+  const auto result =
+      std::to_chars(buffer, buffer + sizeof(buffer), value,
+                    plain ? std::chars_format::fixed : std::chars_format::scientific);
   std::string text(buffer, result.ptr);
   if (plain && text.find('.') == text.npos) text += ".0";
   return text;
@@ -166,9 +184,12 @@ std::string FloatText(double value) {
 
 std::string Repr(const Value& value) {
   switch (value.kind) {
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kString: return ReprText(*value.text);
-    case Kind::kList: return '[' + ReprItems(*value.list) + ']';
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kString:
+      return ReprText(*value.text);
+    case Kind::kList:
+      return '[' + ReprItems(*value.list) + ']';
     case Kind::kTuple:
       return '(' + ReprItems(*value.list) + (value.list->size() == 1 ? ",)" : ")");
     case Kind::kDict: {
@@ -179,23 +200,35 @@ std::string Repr(const Value& value) {
       }
       return out + '}';
     }
-    default: return ToText(value);
+    default:
+      return ToText(value);
   }
 }
 
 std::string ToText(const Value& value) {
   switch (value.kind) {
-    case Kind::kUndefined: return "";
-    case Kind::kNone: return "None";
-    case Kind::kBool: return value.boolean ? "True" : "False";
-    case Kind::kInteger: return std::to_string(value.integer);
-    case Kind::kFloat: return FloatText(value.number);
-    case Kind::kString: return *value.text;
-    case Kind::kNamespace: return "<Namespace>";
-    case Kind::kLoop: return "<LoopContext>";
-    case Kind::kMacro: return "<Macro>";
-    case Kind::kFunction: return "<function>";
-    default: return Repr(value);
+    case Kind::kUndefined:
+      return "";
+    case Kind::kNone:
+      return "None";
+    case Kind::kBool:
+      return value.boolean ? "True" : "False";
+    case Kind::kInteger:
+      return std::to_string(value.integer);
+    case Kind::kFloat:
+      return FloatText(value.number);
+    case Kind::kString:
+      return *value.text;
+    case Kind::kNamespace:
+      return "<Namespace>";
+    case Kind::kLoop:
+      return "<LoopContext>";
+    case Kind::kMacro:
+      return "<Macro>";
+    case Kind::kFunction:
+      return "<function>";
+    default:
+      return Repr(value);
   }
 }
 
@@ -203,13 +236,27 @@ void AppendJsonString(std::string_view text, std::string* out) {
   *out += '"';
   for (const char c : text) {
     switch (c) {
-      case '"': *out += "\\\""; break;
-      case '\\': *out += "\\\\"; break;
-      case '\n': *out += "\\n"; break;
-      case '\r': *out += "\\r"; break;
-      case '\t': *out += "\\t"; break;
-      case '\b': *out += "\\b"; break;
-      case '\f': *out += "\\f"; break;
+      case '"':
+        *out += "\\\"";
+        break;
+      case '\\':
+        *out += "\\\\";
+        break;
+      case '\n':
+        *out += "\\n";
+        break;
+      case '\r':
+        *out += "\\r";
+        break;
+      case '\t':
+        *out += "\\t";
+        break;
+      case '\b':
+        *out += "\\b";
+        break;
+      case '\f':
+        *out += "\\f";
+        break;
       default:
         if (static_cast<uint8_t>(c) < 0x20) {
           *out += "\\u";

@@ -22,7 +22,8 @@ struct Context {
   }
   int64_t Whole(const Value& v) const {
     if (!v.IsInteger()) {
-      evaluator.Error("expected a whole number for the test " + std::string(name) + ", found " + KindName(v));
+      evaluator.Error("expected a whole number for the test " + std::string(name) + ", found " +
+                      KindName(v));
     }
     return v.AsInteger();
   }
@@ -89,7 +90,9 @@ constexpr Entry kTests[] = {
     {">=", IsAtLeast},
     {"boolean", [](const Context& c) { return c.value.kind == Kind::kBool; }},
     {"callable",
-     [](const Context& c) { return c.value.kind == Kind::kFunction || c.value.kind == Kind::kMacro; }},
+     [](const Context& c) {
+       return c.value.kind == Kind::kFunction || c.value.kind == Kind::kMacro;
+     }},
     {"defined", [](const Context& c) { return !c.value.IsUndefined(); }},
     {"divisibleby", DivisibleBy},
     {"eq", IsEqual},
@@ -115,7 +118,9 @@ constexpr Entry kTests[] = {
     {"number", [](const Context& c) { return c.value.IsNumber(); }},
     {"odd", [](const Context& c) { return c.Whole(c.value) % 2 != 0; }},
     {"sameas",
-     [](const Context& c) { return c.value.kind == c.Operand().kind && Equals(c.value, c.Operand()); }},
+     [](const Context& c) {
+       return c.value.kind == c.Operand().kind && Equals(c.value, c.Operand());
+     }},
     {"sequence", IsSequenceTest},
     {"string", [](const Context& c) { return c.value.IsString(); }},
     {"test", [](const Context& c) { return c.value.IsString() && IsTest(*c.value.text); }},

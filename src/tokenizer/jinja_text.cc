@@ -69,7 +69,8 @@ bool IsPythonSpace(uint32_t c) {
 std::string_view Strip(std::string_view text, std::optional<std::string_view> characters, bool left,
                        bool right) {
   const auto strips = [&](const Character& c) {
-    return characters ? characters->find(c.bytes) != std::string_view::npos : IsPythonSpace(c.value);
+    return characters ? characters->find(c.bytes) != std::string_view::npos
+                      : IsPythonSpace(c.value);
   };
   while (left && !text.empty() && strips(FirstOf(text))) {
     text.remove_prefix(FirstOf(text).bytes.size());
@@ -99,8 +100,9 @@ std::vector<std::string_view> SplitLines(std::string_view text) {
   size_t begin = 0;
   for (size_t at = 0; at < text.size();) {
     const Character c = FirstOf(text.substr(at));
-    const bool ends = (c.value >= 0x0A && c.value <= 0x0D) || (c.value >= 0x1C && c.value <= 0x1E) ||
-                      c.value == 0x85 || c.value == 0x2028 || c.value == 0x2029;
+    const bool ends = (c.value >= 0x0A && c.value <= 0x0D) ||
+                      (c.value >= 0x1C && c.value <= 0x1E) || c.value == 0x85 ||
+                      c.value == 0x2028 || c.value == 0x2029;
     size_t next = at + c.bytes.size();
     if (ends) {
       lines.push_back(text.substr(begin, at - begin));
@@ -160,12 +162,23 @@ std::string EscapeHtml(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

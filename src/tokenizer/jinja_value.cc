@@ -180,19 +180,32 @@ Value Arena::FromJson(const Json& json) {
 
 const char* KindName(const Value& value) {
   switch (value.kind) {
-    case Kind::kUndefined: return "an undefined value";
-    case Kind::kNone: return "none";
-    case Kind::kBool: return "a boolean";
-    case Kind::kInteger: return "an integer";
-    case Kind::kFloat: return "a float";
-    case Kind::kString: return "a string";
-    case Kind::kList: return "a list";
-    case Kind::kTuple: return "a tuple";
-    case Kind::kDict: return "a dictionary";
-    case Kind::kNamespace: return "a namespace";
-    case Kind::kLoop: return "a loop";
-    case Kind::kMacro: return "a macro";
-    case Kind::kFunction: return "a function";
+    case Kind::kUndefined:
+      return "an undefined value";
+    case Kind::kNone:
+      return "none";
+    case Kind::kBool:
+      return "a boolean";
+    case Kind::kInteger:
+      return "an integer";
+    case Kind::kFloat:
+      return "a float";
+    case Kind::kString:
+      return "a string";
+    case Kind::kList:
+      return "a list";
+    case Kind::kTuple:
+      return "a tuple";
+    case Kind::kDict:
+      return "a dictionary";
+    case Kind::kNamespace:
+      return "a namespace";
+    case Kind::kLoop:
+      return "a loop";
+    case Kind::kMacro:
+      return "a macro";
+    case Kind::kFunction:
+      return "a function";
   }
   return "";
 }
@@ -205,15 +218,23 @@ std::string Describe(const Value& value) {
 bool IsTrue(const Value& value) {
   switch (value.kind) {
     case Kind::kUndefined:
-    case Kind::kNone: return false;
-    case Kind::kBool: return value.boolean;
-    case Kind::kInteger: return value.integer != 0;
-    case Kind::kFloat: return value.number != 0;
-    case Kind::kString: return !value.text->empty();
+    case Kind::kNone:
+      return false;
+    case Kind::kBool:
+      return value.boolean;
+    case Kind::kInteger:
+      return value.integer != 0;
+    case Kind::kFloat:
+      return value.number != 0;
+    case Kind::kString:
+      return !value.text->empty();
     case Kind::kList:
-    case Kind::kTuple: return !value.list->empty();
-    case Kind::kDict: return !value.dict->members.empty();
-    default: return true;
+    case Kind::kTuple:
+      return !value.list->empty();
+    case Kind::kDict:
+      return !value.dict->members.empty();
+    default:
+      return true;
   }
 }
 
@@ -235,17 +256,25 @@ bool Equals(const Value& a, const Value& b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
     case Kind::kUndefined:
-    case Kind::kNone: return true;
-    case Kind::kString: return *a.text == *b.text;
+    case Kind::kNone:
+      return true;
+    case Kind::kString:
+      return *a.text == *b.text;
     case Kind::kList:
-    case Kind::kTuple: return std::equal(a.list->begin(), a.list->end(), b.list->begin(),
-                                         b.list->end(), Equals);
-    case Kind::kDict: return DictEquals(*a.dict, *b.dict);
-    case Kind::kNamespace: return a.space == b.space;
-    case Kind::kLoop: return a.loop == b.loop;
-    case Kind::kMacro: return a.macro == b.macro;
-    case Kind::kFunction: return a.function == b.function;
-    default: return false;
+    case Kind::kTuple:
+      return std::equal(a.list->begin(), a.list->end(), b.list->begin(), b.list->end(), Equals);
+    case Kind::kDict:
+      return DictEquals(*a.dict, *b.dict);
+    case Kind::kNamespace:
+      return a.space == b.space;
+    case Kind::kLoop:
+      return a.loop == b.loop;
+    case Kind::kMacro:
+      return a.macro == b.macro;
+    case Kind::kFunction:
+      return a.function == b.function;
+    default:
+      return false;
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
-// What expressions of a template evaluate to, with Python's rules. Values are small and copied freely:
-// text, lists and dictionaries belong to the Arena of one rendering and never change once made
-// (Hugging Face's sandbox forbids that too), so nothing can hold itself.
+// What expressions of a template evaluate to, with Python's rules. Values are small and copied
+// freely: text, lists and dictionaries belong to the Arena of one rendering and never change once
+// made (Hugging Face's sandbox forbids that too), so nothing can hold itself.
 #pragma once
 
 #include <cstdint>
@@ -103,7 +103,8 @@ struct Function {
   Value self;  // of a method
 };
 
-// What an Arena throws beyond its limits; the evaluator, which knows the place, makes an Error of it.
+// What an Arena throws beyond its limits; the evaluator, which knows the place, makes an Error of
+// it.
 struct ArenaLimit {
   std::string message;
 };
@@ -143,7 +144,7 @@ class Arena {
 };
 
 const char* KindName(const Value& value);  // "a string", "a list", ...
-std::string Describe(const Value& value);    // the same, with the name of what is undefined
+std::string Describe(const Value& value);  // the same, with the name of what is undefined
 bool IsTrue(const Value& value);
 bool Equals(const Value& a, const Value& b);
 // -1, 0, 1; false when the two cannot be ordered.
@@ -153,8 +154,8 @@ std::string ToText(const Value& value);  // Python's str()
 std::string Repr(const Value& value);    // Python's repr()
 std::string FloatText(double value);     // Python's repr() of a float
 
-// Python's json.dumps(value, ensure_ascii=False, indent=, sort_keys=). indent < 0: one line. False when the
-// value (or one in it) has no JSON form; `what` then names it.
+// Python's json.dumps(value, ensure_ascii=False, indent=, sort_keys=). indent < 0: one line. False
+// when the value (or one in it) has no JSON form; `what` then names it.
 bool ToJson(const Value& value, int indent, bool sort_keys, std::string_view item_separator,
             std::string_view key_separator, std::string* out, std::string* what);
 

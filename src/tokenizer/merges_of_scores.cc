@@ -57,7 +57,8 @@ std::vector<MergePair> SortedLearned(const Vocabulary& vocabulary, std::vector<M
 }
 
 [[noreturn]] void FailToScore(std::string_view where) {
-  Fail(where, ": expected merges that scores of pieces can express, as GGUF stores them, found others; "
+  Fail(where,
+       ": expected merges that scores of pieces can express, as GGUF stores them, found others; "
        "try keeping the model in its Hugging Face folder");
 }
 

@@ -18,7 +18,8 @@ constexpr size_t kJitStack = size_t{1} << 20;
 // White_Space, without PCRE2's U+180E; the members of a class, without brackets.
 constexpr std::string_view kSpaceMembers = "\\t-\\r\\x{85}\\p{Z}";
 constexpr std::string_view kNotSpaceMembers =
-    "\\x00-\\x08\\x0E-\\x1F\\x21-\\x{84}\\x{86}-\\x{9F}\\x{A1}-\\x{167F}\\x{1681}-\\x{1FFF}\\x{200B}-\\x{2027}"
+    "\\x00-\\x08\\x0E-\\x1F\\x21-\\x{84}\\x{86}-\\x{9F}\\x{A1}-\\x{167F}\\x{1681}-\\x{1FFF}\\x{"
+    "200B}-\\x{2027}"
     "\\x{202A}-\\x{202E}\\x{2030}-\\x{205E}\\x{2060}-\\x{2FFF}\\x{3001}-\\x{10FFFF}";
 constexpr std::string_view kWordMembers = "\\p{L}\\p{M}\\p{N}\\p{Pc}";
 
@@ -38,21 +39,27 @@ void TranslateEscape(char c, bool in_class, std::string_view where, std::string_
     }
   };
   switch (c) {
-    case 's': return set(kSpaceMembers, false);
-    case 'S': return in_class ? set(kNotSpaceMembers, false) : set(kSpaceMembers, true);
-    case 'w': return set(kWordMembers, false);
-    case 'W': return set(kWordMembers, true);
+    case 's':
+      return set(kSpaceMembers, false);
+    case 'S':
+      return in_class ? set(kNotSpaceMembers, false) : set(kSpaceMembers, true);
+    case 'w':
+      return set(kWordMembers, false);
+    case 'W':
+      return set(kWordMembers, true);
     case 'b':
     case 'B':
       if (in_class) break;
       // Between a word character and none, by the same members.
-      out->append(c == 'b' ? "(?:(?<=[W])(?![W])|(?<![W])(?=[W]))" : "(?:(?<=[W])(?=[W])|(?<![W])(?![W]))");
+      out->append(c == 'b' ? "(?:(?<=[W])(?![W])|(?<![W])(?=[W]))"
+                           : "(?:(?<=[W])(?=[W])|(?<![W])(?![W]))");
       for (size_t at = out->rfind("[W]"); at != out->npos; at = out->rfind("[W]")) {
         out->replace(at, 3, "[" + std::string(kWordMembers) + "]");
       }
       return;
     case 'h':
-    case 'H': Refuse(where, source, "\\h, which is a hexadecimal digit there");
+    case 'H':
+      Refuse(where, source, "\\h, which is a hexadecimal digit there");
     case 'R':
     case 'X':
     case 'y':
@@ -61,8 +68,10 @@ void TranslateEscape(char c, bool in_class, std::string_view where, std::string_
     case 'C':
     case 'O':
     case 'm':
-    case 'M': Refuse(where, source, std::string("\\") + c);
-    default: break;
+    case 'M':
+      Refuse(where, source, std::string("\\") + c);
+    default:
+      break;
   }
   out->append({'\\', c});
 }
@@ -89,7 +98,8 @@ std::string TranslateOniguruma(std::string_view source, std::string_view where) 
       TranslateEscape(source[at], in_class, where, source, &out);
       continue;
     }
-    if (!in_class && c == '(' && source.substr(at, 2) == "(?") RequireKnownOptions(source, at + 2, where);
+    if (!in_class && c == '(' && source.substr(at, 2) == "(?")
+      RequireKnownOptions(source, at + 2, where);
     if (in_class) {
       if (c == '[' && at + 1 < source.size() && source[at + 1] == ':') {
         const size_t end = source.find(":]", at + 2);
@@ -161,14 +171,14 @@ Pattern::Pattern(std::string source, std::string_view where)
   const std::string translated = TranslateOniguruma(source_, where);
   int error = 0;
   PCRE2_SIZE offset = 0;
-  compiled_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()),
-                                  translated.size(), PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
-                                  &error, &offset, nullptr);
+  compiled_->code = pcre2_compile(
+      reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
   if (compiled_->code == nullptr) {
     char message[200] = "";
     pcre2_get_error_message(error, reinterpret_cast<PCRE2_UCHAR*>(message), sizeof(message));
-    Fail(where, ": expected a regular expression, found \"", source_, "\": ", message,
-         " (at byte ", offset, "); try another copy of the file");
+    Fail(where, ": expected a regular expression, found \"", source_, "\": ", message, " (at byte ",
+         offset, "); try another copy of the file");
   }
   pcre2_jit_compile(compiled_->code, PCRE2_JIT_COMPLETE);  // without it, matching is only slower
   compiled_->context = pcre2_match_context_create(nullptr);
@@ -191,11 +201,13 @@ void Pattern::FindAll(std::string_view text, const std::function<void(TextSpan)>
     if (count < 0) {
       char message[200] = "";
       pcre2_get_error_message(count, reinterpret_cast<PCRE2_UCHAR*>(message), sizeof(message));
-      Fail(where_, ": expected the pattern \"", source_, "\" to match within its limits, found: ",
-           message, " at byte ", at, " of the text; try a shorter text");
+      Fail(where_, ": expected the pattern \"", source_,
+           "\" to match within its limits, found: ", message, " at byte ", at,
+           " of the text; try a shorter text");
     }
     if (span[1] > span[0]) found({span[0], span[1]});
-    at = span[1] > span[0] ? span[1] : span[1] + std::max<size_t>(1, DecodeUtf8(text, span[1]).length);
+    at = span[1] > span[0] ? span[1]
+                           : span[1] + std::max<size_t>(1, DecodeUtf8(text, span[1]).length);
   }
 }
 

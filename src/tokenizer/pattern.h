@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// A regular expression of a tokenizer file. They are written for Oniguruma; PCRE2 runs them, with the
-// few spellings that mean something else there translated or refused, and with limits.
+// A regular expression of a tokenizer file. They are written for Oniguruma; PCRE2 runs them, with
+// the few spellings that mean something else there translated or refused, and with limits.
 #pragma once
 
 #include <cstddef>

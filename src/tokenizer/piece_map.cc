@@ -20,7 +20,8 @@ void PieceMap::Reserve(size_t count) {
   old.swap(slots_);
   mask_ = slots_.size() - 1;
   for (const Slot& slot : old) {
-    if (slot.id >= 0) *FindOrFree({slot.data, slot.length}, HashText({slot.data, slot.length})) = slot;
+    if (slot.id >= 0)
+      *FindOrFree({slot.data, slot.length}, HashText({slot.data, slot.length})) = slot;
   }
 }
 

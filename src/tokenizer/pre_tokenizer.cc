@@ -33,10 +33,14 @@ SplitBehavior ReadBehavior(const Json& json, std::string_view where) {
 // Which neighbours `next` joins: a match the piece before it, and so on.
 bool Joins(SplitBehavior behavior, const Part& last, const Part& next) {
   switch (behavior) {
-    case SplitBehavior::kMergedWithPrevious: return next.match && !last.match;
-    case SplitBehavior::kMergedWithNext: return last.match && !next.match;
-    case SplitBehavior::kContiguous: return last.match == next.match;
-    default: return false;
+    case SplitBehavior::kMergedWithPrevious:
+      return next.match && !last.match;
+    case SplitBehavior::kMergedWithNext:
+      return last.match && !next.match;
+    case SplitBehavior::kContiguous:
+      return last.match == next.match;
+    default:
+      return false;
   }
 }
 
@@ -212,11 +216,13 @@ void PreTokenizer::Run(const Split& step, PreTokens* tokens) {
 }
 
 void PreTokenizer::Run(const Digits& step, PreTokens* tokens) {
-  CutByClass(step.individual, [](uint8_t classes) { return (classes & kNumber) != 0; }, tokens);
+  CutByClass(
+      step.individual, [](uint8_t classes) { return (classes & kNumber) != 0; }, tokens);
 }
 
 void PreTokenizer::Run(const Spaces&, PreTokens* tokens) {
-  CutByClass(false, [](uint8_t classes) { return (classes & kWhiteSpace) != 0; }, tokens);
+  CutByClass(
+      false, [](uint8_t classes) { return (classes & kWhiteSpace) != 0; }, tokens);
   std::erase_if(tokens->spans, [&](const TextSpan& span) {
     return ClassOf(DecodeUtf8(tokens->text, span.begin).value) & kWhiteSpace;
   });

@@ -22,7 +22,7 @@ struct PreTokens {
   std::string_view text;        // what the spans index: the input, or `rewritten`
   std::vector<TextSpan> spans;  // none empty
   std::string rewritten;
-  std::vector<TextSpan> next;   // working space
+  std::vector<TextSpan> next;  // working space
 };
 
 class PreTokenizer {
@@ -50,8 +50,8 @@ class PreTokenizer {
   struct Digits {
     bool individual = false;
   };
-  struct Spaces {};    // WhitespaceSplit
-  struct Metaspace {   // " " -> mark, perhaps one in front
+  struct Spaces {};   // WhitespaceSplit
+  struct Metaspace {  // " " -> mark, perhaps one in front
     std::string mark;
     Prefix prefix = Prefix::kAlways;
     bool split = true;

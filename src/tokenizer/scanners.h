@@ -8,7 +8,8 @@
 
 namespace lem {
 
-// Returns the end of the pre-token that starts at `at` (< text.size()); sees nothing outside `text`.
+// Returns the end of the pre-token that starts at `at` (< text.size()); sees nothing outside
+// `text`.
 using Scanner = size_t (*)(std::string_view text, size_t at);
 
 size_t ScanGpt2(std::string_view text, size_t at);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// A tokenizer from tokenizer.model, SentencePiece's protobuf (model-formats 4.3). Only the fields that
-// matter are read; the rest is skipped, and every length is checked.
+// A tokenizer from tokenizer.model, SentencePiece's protobuf (model-formats 4.3). Only the fields
+// that matter are read; the rest is skipped, and every length is checked.
 #include <cstring>
 
 #include "base/error.h"
@@ -25,11 +25,20 @@ class ProtoReader {
     number = 0;
     text = {};
     switch (wire) {
-      case 0: number = Varint(); break;
-      case 1: number = Fixed(8); break;
-      case 2: text = Take(Varint()); break;
-      case 5: number = Fixed(4); break;
-      default: Damaged("a field of an unknown kind");
+      case 0:
+        number = Varint();
+        break;
+      case 1:
+        number = Fixed(8);
+        break;
+      case 2:
+        text = Take(Varint());
+        break;
+      case 5:
+        number = Fixed(4);
+        break;
+      default:
+        Damaged("a field of an unknown kind");
     }
     return true;
   }
@@ -117,11 +126,13 @@ void ReadPiece(std::string_view bytes, std::string_view where, SentencePieceMode
     }
   }
   if (entry.text.empty() || ValidUtf8Prefix(entry.text) != entry.text.size()) {
-    Fail(where, ": expected pieces of UTF-8 text, found ", entry.text.empty() ? "none" : "other bytes",
-         " in piece ", model->pieces.size(), "; try another copy of the file");
+    Fail(where, ": expected pieces of UTF-8 text, found ",
+         entry.text.empty() ? "none" : "other bytes", " in piece ", model->pieces.size(),
+         "; try another copy of the file");
   }
   if (model->pieces.size() >= static_cast<size_t>(kMaxTokenId)) {
-    Fail(where, ": expected at most ", kMaxTokenId, " pieces, found more; try another copy of the file");
+    Fail(where, ": expected at most ", kMaxTokenId,
+         " pieces, found more; try another copy of the file");
   }
   model->pieces.push_back(entry);
   model->scores.push_back(score);
@@ -131,14 +142,29 @@ void ReadTrainer(std::string_view bytes, std::string_view where, SentencePieceMo
   ProtoReader reader(bytes, where);
   while (reader.Next()) {
     switch (reader.field) {
-      case 3: model->model_type = Signed(reader.Number()); break;
-      case 24: model->suffix_spaces = reader.Number() != 0; break;
-      case 35: model->byte_fallback = reader.Number() != 0; break;
-      case 40: model->unknown = Signed(reader.Number()); break;
-      case 41: model->bos = Signed(reader.Number()); break;
-      case 42: model->eos = Signed(reader.Number()); break;
-      case 43: model->pad = Signed(reader.Number()); break;
-      default: break;
+      case 3:
+        model->model_type = Signed(reader.Number());
+        break;
+      case 24:
+        model->suffix_spaces = reader.Number() != 0;
+        break;
+      case 35:
+        model->byte_fallback = reader.Number() != 0;
+        break;
+      case 40:
+        model->unknown = Signed(reader.Number());
+        break;
+      case 41:
+        model->bos = Signed(reader.Number());
+        break;
+      case 42:
+        model->eos = Signed(reader.Number());
+        break;
+      case 43:
+        model->pad = Signed(reader.Number());
+        break;
+      default:
+        break;
     }
   }
 }
@@ -147,12 +173,23 @@ void ReadNormalizer(std::string_view bytes, std::string_view where, SentencePiec
   ProtoReader reader(bytes, where);
   while (reader.Next()) {
     switch (reader.field) {
-      case 1: model->normalizer_name = reader.Text(); break;
-      case 2: model->has_charsmap = !reader.Text().empty(); break;
-      case 3: model->dummy_prefix = reader.Number() != 0; break;
-      case 4: model->remove_extra_spaces = reader.Number() != 0; break;
-      case 5: model->escape_spaces = reader.Number() != 0; break;
-      default: break;
+      case 1:
+        model->normalizer_name = reader.Text();
+        break;
+      case 2:
+        model->has_charsmap = !reader.Text().empty();
+        break;
+      case 3:
+        model->dummy_prefix = reader.Number() != 0;
+        break;
+      case 4:
+        model->remove_extra_spaces = reader.Number() != 0;
+        break;
+      case 5:
+        model->escape_spaces = reader.Number() != 0;
+        break;
+      default:
+        break;
     }
   }
 }
@@ -176,8 +213,9 @@ void RequireSupported(const SentencePieceModel& model, std::string_view where) {
   static constexpr const char* kTypes[] = {"none", "unigram", "bpe", "word", "char"};
   if (model.pieces.empty()) refuse("a SentencePiece model with pieces", "none");
   if (model.model_type != 2) {
-    refuse("a SentencePiece model of type bpe",
-           model.model_type >= 0 && model.model_type < 5 ? kTypes[model.model_type] : "an unknown type");
+    refuse("a SentencePiece model of type bpe", model.model_type >= 0 && model.model_type < 5
+                                                    ? kTypes[model.model_type]
+                                                    : "an unknown type");
   }
   if (model.suffix_spaces) refuse("spaces before words", "treat_whitespace_as_suffix");
   if (model.has_charsmap) refuse("the normalizer identity", '"' + model.normalizer_name + '"');

@@ -7,14 +7,14 @@ namespace lem {
 struct StreamDecoder::State {
   const Tokenizer* tokenizer;
   bool skip_specials;
-  std::string held;       // bytes that are not yet a whole character
-  bool first = true;      // no token has been written
-  size_t to_strip;        // bytes that may still be dropped from the start of the text
+  std::string held;   // bytes that are not yet a whole character
+  bool first = true;  // no token has been written
+  size_t to_strip;    // bytes that may still be dropped from the start of the text
 };
 
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_specials)
-    : state_(std::make_unique<State>(State{&tokenizer, skip_specials, "", true,
-                                           tokenizer.model().decoder.strip_limit()})) {}
+    : state_(std::make_unique<State>(
+          State{&tokenizer, skip_specials, "", true, tokenizer.model().decoder.strip_limit()})) {}
 StreamDecoder::~StreamDecoder() = default;
 
 std::string StreamDecoder::Push(int32_t id) {

@@ -34,8 +34,7 @@ Tokenizer::~Tokenizer() = default;
 
 void Tokenizer::Model::BuildBpe(BpeOptions options) {
   options.byte_level = pre_tokenizer.byte_level();
-  bpe = scores.empty() ? Bpe(vocabulary, options, merges)
-                       : Bpe(vocabulary, options, scores, where);
+  bpe = scores.empty() ? Bpe(vocabulary, options, merges) : Bpe(vocabulary, options, scores, where);
 }
 
 std::unique_ptr<EncodingScratch> Tokenizer::Model::TakeScratch() const {
@@ -138,9 +137,7 @@ bool Tokenizer::IsSpecial(int32_t id) const {
          kind == PieceKind::kUnknown;
 }
 
-const std::optional<std::string>& Tokenizer::chat_template() const {
-  return model_->chat_template;
-}
+const std::optional<std::string>& Tokenizer::chat_template() const { return model_->chat_template; }
 
 std::string Tokenizer::bos_text() const {
   return model_->bos ? std::string(model_->vocabulary.text(*model_->bos)) : "";

@@ -37,7 +37,8 @@ bool ClassFollowsFlags(const Json& config, std::string_view where) {
 
 void ApplyAddFlags(const Json& config, Tokenizer::Model* model) {
   if (!ClassFollowsFlags(config, model->where)) return;
-  const auto apply = [&](const char* key, const std::optional<int32_t>& id, std::vector<int32_t>* around) {
+  const auto apply = [&](const char* key, const std::optional<int32_t>& id,
+                         std::vector<int32_t>* around) {
     const Json* flag = config.Find(key);
     if (flag == nullptr || flag->IsNull()) return;
     around->clear();
@@ -103,8 +104,8 @@ std::optional<std::string> ChatTemplateOf(const Json& config, std::string_view w
     names += (names.empty() ? "" : ", ") + name;
   }
   if (chosen == nullptr) {
-    Fail(where, ": expected a chat template named default, found ",
-         names.empty() ? "none" : names, "; try giving a template of your own");
+    Fail(where, ": expected a chat template named default, found ", names.empty() ? "none" : names,
+         "; try giving a template of your own");
   }
   return chosen->At("template", where).AsString(where);
 }

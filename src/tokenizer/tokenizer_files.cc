@@ -40,7 +40,8 @@ Json ReadConfig(const fs::path& folder) {
       Json token = Json::MakeObject();
       token.Set("content", content);
       token.Set("special", true);
-      decoder.Set(std::to_string(id.AsInteger((folder / "added_tokens.json").string())), std::move(token));
+      decoder.Set(std::to_string(id.AsInteger((folder / "added_tokens.json").string())),
+                  std::move(token));
     }
     config.Set("added_tokens_decoder", std::move(decoder));
   }
@@ -80,7 +81,8 @@ Tokenizer LoadVocabulary(const fs::path& folder, const Json& config) {
                               PreTokenizerOfClass(config, merges.string()), merges.string());
     return Tokenizer::FromJson(json, config, vocabulary.string());
   }
-  Fail(folder.string(), ": expected tokenizer.json, tokenizer.model, or vocab.json with merges.txt, "
+  Fail(folder.string(),
+       ": expected tokenizer.json, tokenizer.model, or vocab.json with merges.txt, "
        "found none of them; try the model's original folder");
 }
 
@@ -89,7 +91,8 @@ void AddEndsOf(const fs::path& path, Tokenizer::Model* model) {
   const Json json = ReadOptional(path);
   const Json* ids = json.Find("eos_token_id");
   if (ids == nullptr) {
-    const Json* text = json.Find("text_config");  // multimodal files keep the text model's keys there
+    const Json* text =
+        json.Find("text_config");  // multimodal files keep the text model's keys there
     ids = text == nullptr ? nullptr : text->Find("eos_token_id");
   }
   if (ids == nullptr || ids->IsNull()) return;
@@ -111,8 +114,8 @@ Json TokenizerJsonOfMerges(const Json& vocabulary, std::string_view merges,
     if (text.empty() || (line == 0 && text.starts_with("#version"))) continue;
     const size_t space = text.find(' ');
     if (space == text.npos) {
-      Fail(where, ": expected two pieces with a space between them on line ", line + 1, ", found \"",
-           text, "\"; try another copy of the file");
+      Fail(where, ": expected two pieces with a space between them on line ", line + 1,
+           ", found \"", text, "\"; try another copy of the file");
     }
     pairs.Append(Json(Json::Array{Json(text.substr(0, space)), Json(text.substr(space + 1))}));
   }
@@ -143,9 +146,11 @@ Tokenizer Tokenizer::Load(const fs::path& path) {
     if (model->end_ids.empty()) model->end_ids = std::move(guessed);
     return tokenizer;
   }
-  if (path.extension() == ".json" && path.filename() == "tokenizer.json") return Load(path.parent_path());
+  if (path.extension() == ".json" && path.filename() == "tokenizer.json")
+    return Load(path.parent_path());
   if (!fs::exists(path)) {
-    Fail(path.string(), ": expected a model folder or a .gguf file, found nothing of that name; "
+    Fail(path.string(),
+         ": expected a model folder or a .gguf file, found nothing of that name; "
          "try `lem pull` or another path");
   }
   const MappedFile file(path);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// Which files of a model folder make its tokenizer, and the oldest form: vocab.json with merges.txt.
+// Which files of a model folder make its tokenizer, and the oldest form: vocab.json with
+// merges.txt.
 #pragma once
 
 #include <filesystem>

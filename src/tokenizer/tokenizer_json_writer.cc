@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// tokenizer.json and tokenizer_config.json of any loaded tokenizer, for the programs that read those.
+// tokenizer.json and tokenizer_config.json of any loaded tokenizer, for the programs that read
+// those.
 #include <algorithm>
 
 #include "base/hash.h"
@@ -17,8 +18,8 @@ Json AddedTokenJson(const AddedToken& token, bool by_score) {
   json.Set("single_word", token.single_word);
   json.Set("lstrip", token.left_strip);
   json.Set("rstrip", token.right_strip);
-  // SentencePiece finds its own pieces in escaped text; Hugging Face's programs would put the space in
-  // front of the token itself, so they are given as raw text there.
+  // SentencePiece finds its own pieces in escaped text; Hugging Face's programs would put the space
+  // in front of the token itself, so they are given as raw text there.
   json.Set("normalized", token.normalized && !by_score);
   json.Set("special", token.special);
   return json;
@@ -104,7 +105,8 @@ Json MergesJson(const Model& model) {
   Json::Array list;
   list.reserve(merges.size());
   for (const auto& [left, right] : merges) {
-    list.push_back(Json(Json::Array{Json(model.vocabulary.text(left)), Json(model.vocabulary.text(right))}));
+    list.push_back(
+        Json(Json::Array{Json(model.vocabulary.text(left)), Json(model.vocabulary.text(right))}));
   }
   return Json(std::move(list));
 }
@@ -122,7 +124,8 @@ Json ModelJson(const Model& model) {
   Json json = Json::MakeObject();
   json.Set("type", "BPE");
   json.Set("dropout", nullptr);
-  json.Set("unk_token", options.unknown < 0 ? Json() : Json(model.vocabulary.text(options.unknown)));
+  json.Set("unk_token",
+           options.unknown < 0 ? Json() : Json(model.vocabulary.text(options.unknown)));
   json.Set("continuing_subword_prefix", nullptr);
   json.Set("end_of_word_suffix", nullptr);
   json.Set("fuse_unk", options.fuse_unknown);
@@ -197,7 +200,8 @@ std::string Tokenizer::Hash() const {
     number(static_cast<int64_t>(model.vocabulary.kind(id)) * 2 + model.vocabulary.in_model(id));
   }
   number(static_cast<int64_t>(model.scores.size()));
-  for (const float score : model.scores) text({reinterpret_cast<const char*>(&score), sizeof(score)});
+  for (const float score : model.scores)
+    text({reinterpret_cast<const char*>(&score), sizeof(score)});
   number(static_cast<int64_t>(model.merges.size()));
   for (const auto& [left, right] : model.merges) number(int64_t{left} << 32 | right);
   text(AddedTokensJson(model).Dump());

@@ -12,7 +12,8 @@
 namespace lem {
 namespace {
 
-constexpr uint32_t kTableSize = 0x10000;  // the basic plane; rarer characters are looked up each time
+constexpr uint32_t kTableSize =
+    0x10000;  // the basic plane; rarer characters are looked up each time
 
 // Bounds of the second byte where the first one narrows them (Unicode standard, table 3-7).
 struct SecondByte {
@@ -21,11 +22,16 @@ struct SecondByte {
 
 SecondByte SecondByteOf(uint8_t first) {
   switch (first) {
-    case 0xE0: return {0xA0, 0xBF};
-    case 0xED: return {0x80, 0x9F};
-    case 0xF0: return {0x90, 0xBF};
-    case 0xF4: return {0x80, 0x8F};
-    default: return {};
+    case 0xE0:
+      return {0xA0, 0xBF};
+    case 0xED:
+      return {0x80, 0x9F};
+    case 0xF0:
+      return {0x90, 0xBF};
+    case 0xF4:
+      return {0x80, 0x8F};
+    default:
+      return {};
   }
 }
 
@@ -40,27 +46,38 @@ int SequenceLength(uint8_t first) {
 uint8_t CategoryClass(uint32_t code_point) {
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(code_point))) {
     case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LT: return kLetter | kUpperLike | kWord;
-    case UTF8PROC_CATEGORY_LL: return kLetter | kLowerLike | kWord;
+    case UTF8PROC_CATEGORY_LT:
+      return kLetter | kUpperLike | kWord;
+    case UTF8PROC_CATEGORY_LL:
+      return kLetter | kLowerLike | kWord;
     case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: return kLetter | kUpperLike | kLowerLike | kWord;
+    case UTF8PROC_CATEGORY_LO:
+      return kLetter | kUpperLike | kLowerLike | kWord;
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME: return kUpperLike | kLowerLike | kWord;
-    case UTF8PROC_CATEGORY_ND: return kNumber | kWord;
-    case UTF8PROC_CATEGORY_NL: return kNumber | kWord;
-    case UTF8PROC_CATEGORY_NO: return kNumber;
-    case UTF8PROC_CATEGORY_PC: return kPunctuation | kWord;
+    case UTF8PROC_CATEGORY_ME:
+      return kUpperLike | kLowerLike | kWord;
+    case UTF8PROC_CATEGORY_ND:
+      return kNumber | kWord;
+    case UTF8PROC_CATEGORY_NL:
+      return kNumber | kWord;
+    case UTF8PROC_CATEGORY_NO:
+      return kNumber;
+    case UTF8PROC_CATEGORY_PC:
+      return kPunctuation | kWord;
     case UTF8PROC_CATEGORY_PD:
     case UTF8PROC_CATEGORY_PS:
     case UTF8PROC_CATEGORY_PE:
     case UTF8PROC_CATEGORY_PI:
     case UTF8PROC_CATEGORY_PF:
-    case UTF8PROC_CATEGORY_PO: return kPunctuation;
+    case UTF8PROC_CATEGORY_PO:
+      return kPunctuation;
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return kWhiteSpace;
-    default: return 0;
+    case UTF8PROC_CATEGORY_ZP:
+      return kWhiteSpace;
+    default:
+      return 0;
   }
 }
 
@@ -187,9 +204,12 @@ bool IsPrintable(uint32_t code_point) {
     case UTF8PROC_CATEGORY_CS:
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return false;
-    case UTF8PROC_CATEGORY_ZS: return code_point == ' ';
-    default: return true;
+    case UTF8PROC_CATEGORY_ZP:
+      return false;
+    case UTF8PROC_CATEGORY_ZS:
+      return code_point == ' ';
+    default:
+      return true;
   }
 }
 

@@ -23,7 +23,8 @@ void AppendUtf8(uint32_t code_point, std::string* out);
 size_t ValidUtf8Prefix(std::string_view text);
 
 // How many bytes at `at` belong to one broken character: the maximal subpart of a sequence, as the
-// Unicode standard recommends, so that it becomes one U+FFFD. `unfinished`: the text ends inside it.
+// Unicode standard recommends, so that it becomes one U+FFFD. `unfinished`: the text ends inside
+// it.
 size_t BrokenUtf8Length(std::string_view text, size_t at, bool* unfinished);
 
 enum CharacterClass : uint8_t {
@@ -36,7 +37,8 @@ enum CharacterClass : uint8_t {
   kPunctuation = 64  // P*
 };
 uint8_t ClassOf(uint32_t code_point);
-bool IsPrintable(uint32_t code_point);  // Python's: no control, format, private, unassigned, or separator
+bool IsPrintable(
+    uint32_t code_point);  // Python's: no control, format, private, unassigned, or separator
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 // Expects valid UTF-8.

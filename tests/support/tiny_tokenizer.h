@@ -10,7 +10,8 @@
 
 namespace lem::testing {
 
-// Byte-level, GPT-2's pattern. Ids: 0 <s>, 1 </s>, 2.. a b c, 5 ab, 6 abc, 7 G (space), 8 Ga, 9 1, 10 2.
+// Byte-level, GPT-2's pattern. Ids: 0 <s>, 1 </s>, 2.. a b c, 5 ab, 6 abc, 7 G (space), 8 Ga, 9 1,
+// 10 2.
 inline Json TinyByteLevel() {
   return Json::Parse(R"({
     "added_tokens": [

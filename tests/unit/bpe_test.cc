@@ -50,8 +50,9 @@ TEST(Bpe, RanksByScoreWhereThereAreNoMerges) {
 
 TEST(Bpe, RefusesAScoreThatIsNoNumber) {
   const Vocabulary v = Letters({"a"});
-  EXPECT_EQ(ErrorText([&] { Bpe(v, {}, {std::nanf("")}, "x.gguf"); }),
-            "x.gguf: expected a number as the score of token 0, found NaN; try another copy of the file");
+  EXPECT_EQ(
+      ErrorText([&] { Bpe(v, {}, {std::nanf("")}, "x.gguf"); }),
+      "x.gguf: expected a number as the score of token 0, found NaN; try another copy of the file");
 }
 
 TEST(Bpe, DropsFusesOrSpellsOutWhatIsUnknown) {
@@ -89,9 +90,11 @@ TEST(Bpe, SplitsUnusedPiecesAsTheyWereJoined) {
 }
 
 TEST(Bpe, NeverMakesControlTokensFromPlainText) {
-  const Vocabulary v = MakeVocabulary(
-      {{"<", PieceKind::kNormal}, {"s>", PieceKind::kNormal}, {"<s>", PieceKind::kControl},
-       {"s", PieceKind::kNormal}, {">", PieceKind::kNormal}});
+  const Vocabulary v = MakeVocabulary({{"<", PieceKind::kNormal},
+                                       {"s>", PieceKind::kNormal},
+                                       {"<s>", PieceKind::kControl},
+                                       {"s", PieceKind::kNormal},
+                                       {">", PieceKind::kNormal}});
   EXPECT_EQ(Encode(Bpe(v, {}, {{3, 4}, {0, 1}}), "<s>"), (std::vector<int32_t>{0, 1}));
   EXPECT_EQ(Encode(Bpe(v, {}, {0, 0, 0, 0, 0}, "t"), "<s>"), (std::vector<int32_t>{0, 1}));
 }

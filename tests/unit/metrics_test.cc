@@ -221,6 +221,22 @@ TEST_F(Scoring, RepeatsAreAveragedWithinAnItem) {
   EXPECT_EQ(Of("gsm8k.lem").interval, "t");  // means of repeats, if they are 0 and 1
 }
 
+TEST_F(Scoring, ValuesAllAlikeStillHaveAnInterval) {
+  TaskFacts facts;
+  facts.metrics = {"truthfulqa.mc0", "lek.v1"};
+  std::vector<Sample> samples;
+  for (int i = 0; i < 6; ++i) {
+    samples.push_back(Shown(-1, -2, -2, -1));
+    samples.back().item = "i" + std::to_string(i);
+  }
+  Make("truthfulqa-mc", facts, samples);
+  const Summary bounded = Of("truthfulqa.mc0");
+  EXPECT_EQ(*bounded.value, 0.5);
+  EXPECT_NEAR(*bounded.low, 0.18761, 1e-5);  // 3 of 6
+  EXPECT_NEAR(*bounded.high, 0.81239, 1e-5);
+  EXPECT_FALSE(Of("lek.v1").low.has_value());  // unbounded: six equal values tell no spread
+}
+
 TEST_F(Scoring, ClustersWidenTheInterval) {
   std::vector<Sample> samples;
   for (int i = 0; i < 80; ++i) {

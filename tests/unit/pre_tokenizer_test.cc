@@ -28,10 +28,35 @@ std::vector<std::string> Cut(const std::string& json, std::string_view text, boo
 using Parts = std::vector<std::string>;
 
 std::string RandomText(std::mt19937* random) {
-  static const std::vector<std::string> parts = {
-      "a", "Z", "\xC3\xA9", "\xCE\xA3", "\xE4\xBD\xA0", "1", "\xD9\xA3", "\xC2\xBD", " ", " ", "\n", "\r",
-      "\t", "\xC2\xA0", "\xE3\x80\x80", "\xC2\x85", "'s", "'LL", "'", "'\xC5\xBF", "!", "-", "\xF0\x9F\x98\x80",
-      "e\xCC\x81", "\xE2\x80\x8B", "\xE1\xA0\x8E", "_", "'re", "'VE"};
+  static const std::vector<std::string> parts = {"a",
+                                                 "Z",
+                                                 "\xC3\xA9",
+                                                 "\xCE\xA3",
+                                                 "\xE4\xBD\xA0",
+                                                 "1",
+                                                 "\xD9\xA3",
+                                                 "\xC2\xBD",
+                                                 " ",
+                                                 " ",
+                                                 "\n",
+                                                 "\r",
+                                                 "\t",
+                                                 "\xC2\xA0",
+                                                 "\xE3\x80\x80",
+                                                 "\xC2\x85",
+                                                 "'s",
+                                                 "'LL",
+                                                 "'",
+                                                 "'\xC5\xBF",
+                                                 "!",
+                                                 "-",
+                                                 "\xF0\x9F\x98\x80",
+                                                 "e\xCC\x81",
+                                                 "\xE2\x80\x8B",
+                                                 "\xE1\xA0\x8E",
+                                                 "_",
+                                                 "'re",
+                                                 "'VE"};
   std::string text;
   for (size_t i = (*random)() % 20; i > 0; --i) text += parts[(*random)() % parts.size()];
   return text;
@@ -75,8 +100,8 @@ TEST(PreTokenizer, SplitsInEveryBehavior) {
 TEST(PreTokenizer, MarksSpacesAsMetaspaceSays) {
   const std::string mark = "\xE2\x96\x81";
   const auto cut = [&](const std::string& scheme, bool at_start) {
-    return Cut(R"({"type":"Metaspace","replacement":"\u2581","prepend_scheme":")" + scheme + "\"}", "a b",
-               at_start);
+    return Cut(R"({"type":"Metaspace","replacement":"\u2581","prepend_scheme":")" + scheme + "\"}",
+               "a b", at_start);
   };
   EXPECT_EQ(cut("always", false), (Parts{mark + "a", mark + "b"}));
   EXPECT_EQ(cut("first", true), (Parts{mark + "a", mark + "b"}));
@@ -85,29 +110,36 @@ TEST(PreTokenizer, MarksSpacesAsMetaspaceSays) {
 }
 
 TEST(PreTokenizer, RefusesByNameWhatItDoesNotKnow) {
-  EXPECT_EQ(ErrorText([] { Cut(R"({"type":"BertPreTokenizer"})", ""); }),
-            "t: expected a pre-tokenizer of a supported type (Sequence, ByteLevel, Split, Digits, Metaspace, "
-            "WhitespaceSplit), found \"BertPreTokenizer\"; try another tokenizer file of the same model");
+  EXPECT_EQ(
+      ErrorText([] { Cut(R"({"type":"BertPreTokenizer"})", ""); }),
+      "t: expected a pre-tokenizer of a supported type (Sequence, ByteLevel, Split, Digits, "
+      "Metaspace, "
+      "WhitespaceSplit), found \"BertPreTokenizer\"; try another tokenizer file of the same model");
   EXPECT_NE(ErrorText([] {
-              Cut(R"({"type":"Sequence","pretokenizers":[{"type":"ByteLevel"},{"type":"Digits"}]})", "");
+              Cut(R"({"type":"Sequence","pretokenizers":[{"type":"ByteLevel"},{"type":"Digits"}]})",
+                  "");
             }).find("expected ByteLevel to be the last"),
             std::string::npos);
-  EXPECT_NE(ErrorText([] { GgufPreTokenizerNamed("nonesuch", "t"); })
-                .find("expected tokenizer.ggml.pre to be one of gpt-2, phi-2"),
+  EXPECT_NE(ErrorText([] {
+              GgufPreTokenizerNamed("nonesuch", "t");
+            }).find("expected tokenizer.ggml.pre to be one of gpt-2, phi-2"),
             std::string::npos);
 }
 
 TEST(Pattern, StopsAtItsLimits) {
   const Pattern bomb("(a+)+$", "t");
   const std::string text = std::string(5000, 'a') + "b";
-  EXPECT_NE(ErrorText([&] { bomb.FindAll(text, [](TextSpan) {}); })
-                .find("t: expected the pattern \"(a+)+$\" to match within its limits"),
+  EXPECT_NE(ErrorText([&] {
+              bomb.FindAll(text, [](TextSpan) {});
+            }).find("t: expected the pattern \"(a+)+$\" to match within its limits"),
             std::string::npos);
 }
 
 TEST(Pattern, RefusesWhatWouldMeanSomethingElse) {
-  for (const char* source : {R"(\h)", "[a[b]]", "[a&&b]", "(?m:.)", "(unclosed", R"([\W])", "a\\"}) {
-    EXPECT_NE(ErrorText([&] { Pattern(source, "t"); }).find("t: expected a"), std::string::npos) << source;
+  for (const char* source :
+       {R"(\h)", "[a[b]]", "[a&&b]", "(?m:.)", "(unclosed", R"([\W])", "a\\"}) {
+    EXPECT_NE(ErrorText([&] { Pattern(source, "t"); }).find("t: expected a"), std::string::npos)
+        << source;
   }
 }
 
@@ -131,9 +163,12 @@ TEST(Normalizer, AppliesItsSteps) {
   EXPECT_EQ(apply(R"({"type":"NFKC"})", "\xEF\xAC\x81"), "fi");
   EXPECT_EQ(apply(R"({"type":"Prepend","prepend":"_"})", ""), "");
   EXPECT_EQ(apply(R"({"type":"Sequence","normalizers":[{"type":"Lowercase"},{"type":"Strip"},
-      {"type":"Replace","pattern":{"Regex":"b+"},"content":"-"}]})", " ABBa "), "a-a");
-  EXPECT_NE(ErrorText([&] { apply(R"({"type":"Precompiled"})", ""); }).find("found \"Precompiled\""),
-            std::string::npos);
+      {"type":"Replace","pattern":{"Regex":"b+"},"content":"-"}]})",
+                  " ABBa "),
+            "a-a");
+  EXPECT_NE(
+      ErrorText([&] { apply(R"({"type":"Precompiled"})", ""); }).find("found \"Precompiled\""),
+      std::string::npos);
 }
 
 }  // namespace

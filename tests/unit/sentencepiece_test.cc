@@ -17,7 +17,9 @@ std::string Varint(uint64_t value) {
   for (; value >= 0x80; value >>= 7) out += static_cast<char>(0x80 | (value & 0x7F));
   return out += static_cast<char>(value);
 }
-std::string Number(int field, uint64_t value) { return Varint(static_cast<uint64_t>(field) << 3) + Varint(value); }
+std::string Number(int field, uint64_t value) {
+  return Varint(static_cast<uint64_t>(field) << 3) + Varint(value);
+}
 std::string Message(int field, const std::string& bytes) {
   return Varint(static_cast<uint64_t>(field) << 3 | 2) + Varint(bytes.size()) + bytes;
 }
@@ -25,14 +27,19 @@ std::string Message(int field, const std::string& bytes) {
 std::string Piece(const std::string& text, float score, int type = 1) {
   std::string bits(4, '\0');
   std::memcpy(bits.data(), &score, 4);
-  return Message(1, Message(1, text) + Varint(2 << 3 | 5) + bits + Number(3, static_cast<uint64_t>(type)));
+  return Message(
+      1, Message(1, text) + Varint(2 << 3 | 5) + bits + Number(3, static_cast<uint64_t>(type)));
 }
 
 // 0 <unk>, 1 <s>, 2 </s>, 3 <tag> (user-defined), then learned pieces.
 struct Proto {
-  std::string pieces = Piece("<unk>", 0, 2) + Piece("<s>", 0, 3) + Piece("</s>", 0, 3) + Piece("<tag>", 0, 4) +
-                       Piece("\xE2\x96\x81", -9) + Piece("a", -9) + Piece("b", -9) + Piece("ab", -1) +
-                       Piece("\xE2\x96\x81" "a", -2);
+  std::string pieces = Piece("<unk>", 0, 2) + Piece("<s>", 0, 3) + Piece("</s>", 0, 3) +
+                       Piece("<tag>", 0, 4) + Piece("\xE2\x96\x81", -9) + Piece("a", -9) +
+                       Piece("b", -9) + Piece("ab", -1) +
+                       Piece(
+                           "\xE2\x96\x81"
+                           "a",
+                           -2);
   std::string trainer = Number(3, 2) + Number(99, 7);  // BPE, and a field of the future
   std::string normalizer = Message(1, "identity") + Number(4, 0);
 
@@ -40,9 +47,12 @@ struct Proto {
 };
 
 Tokenizer Load(const std::string& bytes, const char* config = "{}") {
-  return Tokenizer::FromSentencePiece(std::as_bytes(std::span(bytes)), Json::Parse(config, "c"), "tokenizer.model");
+  return Tokenizer::FromSentencePiece(std::as_bytes(std::span(bytes)), Json::Parse(config, "c"),
+                                      "tokenizer.model");
 }
-std::string LoadError(const std::string& bytes) { return ErrorText([&] { Load(bytes); }); }
+std::string LoadError(const std::string& bytes) {
+  return ErrorText([&] { Load(bytes); });
+}
 
 TEST(SentencePiece, EncodesByScoreWithASpaceInFront) {
   const Tokenizer t = Load(Proto().Bytes());
@@ -64,8 +74,9 @@ TEST(SentencePiece, ReadsTheNormalizersFlags) {
 }
 
 TEST(SentencePiece, TakesFurtherTokensFromTheConfig) {
-  const Tokenizer t = Load(Proto().Bytes(),
-                           R"({"added_tokens_decoder":{"9":{"content":"<new>","special":true}},"eos_token":"<new>"})");
+  const Tokenizer t = Load(
+      Proto().Bytes(),
+      R"({"added_tokens_decoder":{"9":{"content":"<new>","special":true}},"eos_token":"<new>"})");
   EXPECT_EQ(t.vocab_size(), 10);
   EXPECT_EQ(t.Encode("a<new>", false), (Ids{8, 9}));
   EXPECT_EQ(t.eos(), 9);
@@ -86,7 +97,8 @@ TEST(SentencePiece, RefusesWhatItDoesNotSupportByName) {
   Proto proto;
   proto.trainer = Number(3, 1);
   EXPECT_EQ(LoadError(proto.Bytes()),
-            "tokenizer.model: expected a SentencePiece model of type bpe, found unigram; try a tokenizer.json of "
+            "tokenizer.model: expected a SentencePiece model of type bpe, found unigram; try a "
+            "tokenizer.json of "
             "the same model");
   proto.trainer = Number(3, 2) + Number(24, 1);
   EXPECT_NE(LoadError(proto.Bytes()).find("treat_whitespace_as_suffix"), std::string::npos);
@@ -95,13 +107,15 @@ TEST(SentencePiece, RefusesWhatItDoesNotSupportByName) {
   EXPECT_NE(LoadError(proto.Bytes()).find("found \"nmt_nfkc\""), std::string::npos);
   proto = Proto();
   proto.pieces += Piece("a", -3);
-  EXPECT_NE(LoadError(proto.Bytes()).find("expected every piece once, found \"a\" twice"), std::string::npos);
+  EXPECT_NE(LoadError(proto.Bytes()).find("expected every piece once, found \"a\" twice"),
+            std::string::npos);
   proto = Proto();
   proto.pieces += Piece("\xFF", -3);
   EXPECT_NE(LoadError(proto.Bytes()).find("expected pieces of UTF-8 text"), std::string::npos);
   proto = Proto();
   proto.pieces += Piece("z", -3, 9);
-  EXPECT_NE(LoadError(proto.Bytes()).find("expected piece types 1 to 6, found 9"), std::string::npos);
+  EXPECT_NE(LoadError(proto.Bytes()).find("expected piece types 1 to 6, found 9"),
+            std::string::npos);
   proto = Proto();
   proto.trainer += Number(41, 400);
   EXPECT_NE(LoadError(proto.Bytes()).find("expected bos_id below 9, found 400"), std::string::npos);

@@ -4,12 +4,13 @@
 #include <random>
 
 #include "tests/support/tiny_tokenizer.h"
+#include "tokenizer/decoder.h"
+#include "tokenizer/unicode.h"
 
 namespace lem {
 namespace {
 
 using testing::MakeTokenizer;
-using testing::TinyByteLevel;
 using testing::TinyMarked;
 
 TEST(StreamDecoder, HoldsBytesBackUntilTheyAreACharacter) {
@@ -19,15 +20,18 @@ TEST(StreamDecoder, HoldsBytesBackUntilTheyAreACharacter) {
   EXPECT_EQ(stream.Push(7 + 0xBD), "");
   EXPECT_EQ(stream.Push(7 + 0xA0), "\xE4\xBD\xA0");
   EXPECT_EQ(stream.Push(7 + 0xC3), "");
-  EXPECT_EQ(stream.Push(2), "\xEF\xBF\xBD" "a");
+  EXPECT_EQ(stream.Push(2),
+            "\xEF\xBF\xBD"
+            "a");
   EXPECT_EQ(stream.Push(7 + 0xF0), "");
   EXPECT_EQ(stream.Finish(), "\xEF\xBF\xBD");
 }
 
 TEST(StreamDecoder, DropsSpecialsAndTheSpaceInFront) {
   Json json = TinyMarked();
-  json.Find("decoder")->Find("decoders")->Append(
-      Json::Parse(R"({"type":"Strip","content":" ","start":1,"stop":0})", "t"));
+  json.Find("decoder")
+      ->Find("decoders")
+      ->Append(Json::Parse(R"({"type":"Strip","content":" ","start":1,"stop":0})", "t"));
   const Tokenizer t = MakeTokenizer(json);
   StreamDecoder stream(t, true);
   EXPECT_EQ(stream.Push(0), "");
@@ -37,21 +41,31 @@ TEST(StreamDecoder, DropsSpecialsAndTheSpaceInFront) {
   EXPECT_EQ(t.Decode(std::vector<int32_t>{0, 6, 6}, false), "<s> a a");
 }
 
-TEST(StreamDecoder, WritesWhatDecodeWrites) {
+// Whatever is cut where, the text is that of all bytes together, and every part of it is UTF-8.
+TEST(StreamDecoder, WritesTheTextOfAllBytes) {
   std::mt19937 random(5);
-  for (const Json& json : {TinyByteLevel(), TinyMarked()}) {
-    const Tokenizer t = MakeTokenizer(json);
-    for (int round = 0; round < 2000; ++round) {
-      std::vector<int32_t> ids;
-      for (size_t i = random() % 12; i > 0; --i) {
-        ids.push_back(static_cast<int32_t>(random() % static_cast<uint32_t>(t.vocab_size())));
+  const Tokenizer t = MakeTokenizer(TinyMarked());
+  const std::vector<std::string> pieces = {"<s>", "<unk>", "a", "b", "ab", " ", " a"};
+  const std::string bytes_of_interest = "\xE4\xBD\xA0\xF0\x9F\x98\x80\xC3\xA9\xED\xA0\xFF";
+  for (int round = 0; round < 2000; ++round) {
+    StreamDecoder stream(t, false);
+    std::string bytes, text;
+    for (size_t i = random() % 12; i > 0; --i) {
+      const size_t choice = random() % (pieces.size() + 3 * bytes_of_interest.size());
+      int32_t id = static_cast<int32_t>(choice);
+      if (choice < pieces.size()) {
+        bytes += pieces[choice];
+      } else {
+        const char byte = bytes_of_interest[choice % bytes_of_interest.size()];
+        bytes += byte;
+        id = 7 + static_cast<uint8_t>(byte);
       }
-      StreamDecoder stream(t, false);
-      std::string text;
-      for (const int32_t id : ids) text += stream.Push(id);
-      text += stream.Finish();
-      ASSERT_EQ(text, t.Decode(ids));
+      const std::string part = stream.Push(id);
+      EXPECT_EQ(ValidUtf8Prefix(part), part.size());
+      text += part;
     }
+    text += stream.Finish();
+    ASSERT_EQ(text, TextOfBytes(bytes, true, nullptr));
   }
 }
 

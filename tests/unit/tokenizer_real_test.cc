@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-// The two default models' own vocabularies: published ids, ids equal to those of other programs, the files
-// written from them. Skipped where the models are not there.
+// The two default models' own vocabularies: published ids, ids equal to those of other programs,
+// the files written from them. Skipped where the models are not there.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -31,14 +31,16 @@ const RealModel* Real(const char* name) {
     MappedFile file(path);
     Gguf gguf = Gguf::Parse(file.bytes(), path.string());
     Tokenizer tokenizer = Tokenizer::FromGguf(gguf);
-    at->second = std::make_unique<RealModel>(RealModel{std::move(file), std::move(gguf), std::move(tokenizer)});
+    at->second = std::make_unique<RealModel>(
+        RealModel{std::move(file), std::move(gguf), std::move(tokenizer)});
   }
   return at->second.get();
 }
 
-#define REAL_MODEL(variable, name)                                                         \
-  const RealModel* variable = Real(name);                                                  \
-  if (variable == nullptr) GTEST_SKIP() << name << " is not there; set LEM_TEST_MODELS to its folder"
+#define REAL_MODEL(variable, name)        \
+  const RealModel* variable = Real(name); \
+  if (variable == nullptr)                \
+  GTEST_SKIP() << name << " is not there; set LEM_TEST_MODELS to its folder"
 
 Json Golden() { return Json::ParseFile(LEM_SOURCE_DIR "/tests/fixtures/tokenizer_golden.json"); }
 
@@ -53,7 +55,8 @@ void ExpectGolden(const Tokenizer& tokenizer, const char* column) {
   const Json& texts = *golden.Find("texts");
   for (size_t i = 0; i < texts.size(); ++i) {
     const std::string& text = texts.array()[i].string();
-    EXPECT_EQ(tokenizer.Encode(text, false), IdsOf(golden.Find(column)->array()[i])) << Json(text).Dump();
+    EXPECT_EQ(tokenizer.Encode(text, false), IdsOf(golden.Find(column)->array()[i]))
+        << Json(text).Dump();
   }
 }
 
@@ -71,15 +74,18 @@ TEST(GemmaTokenizer, GivesThePublishedIds) {
       {"Hello world! 123", {9259, 1902, 236888, 236743, 236770, 236778, 236800}},
       {"  multiple   spaces", {138, 43819, 139, 35220}},
       {"tabs\t\tand\r\nCRLF\n\n\nend", {39218, 255969, 624, 251, 107, 6459, 43102, 109, 643}},
-      {"<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n", {105, 2364, 107, 10979, 106, 107, 105, 4368, 107}},
+      {"<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n",
+       {105, 2364, 107, 10979, 106, 107, 105, 4368, 107}},
       {"<table><tr><td>a</td></tr></table>", {168, 173, 175, 236746, 183, 181, 176}},
       {std::string(50, 'a'), Repeat(128820, 6, 9236)},
       {std::string(33, ' ') + "x", {167, 138, 236781}},
       {std::string(40, '\n'), {137, 115}},
       {"\xE2\x96\x81\xE2\x96\x81literal", {138, 82951}},
-      {"\x01\x02\x7f\xE2\x80\x8B\xF3\xA0\x80\x81", {249732, 241247, 251541, 237141, 481, 398, 366, 367}},
+      {"\x01\x02\x7f\xE2\x80\x8B\xF3\xA0\x80\x81",
+       {249732, 241247, 251541, 237141, 481, 398, 366, 367}},
   };
-  for (const auto& [text, ids] : table) EXPECT_EQ(model->tokenizer.Encode(text, false), ids) << text;
+  for (const auto& [text, ids] : table)
+    EXPECT_EQ(model->tokenizer.Encode(text, false), ids) << text;
 }
 
 TEST(GemmaTokenizer, EqualsTheGoldenFile) {
@@ -105,13 +111,15 @@ TEST(GemmaTokenizer, EncodesItsChat) {
   const auto chat = ChatTemplate::Parse(ChatTemplate::BuiltIn("gemma"), "gemma");
   const Json messages = Json::Parse(R"([{"role":"system","content":"You are terse."},
       {"role":"user","content":" Hi there \n"},{"role":"assistant","content":"Hello!"},
-      {"role":"user","content":"Bye"}])", "m");
+      {"role":"user","content":"Bye"}])",
+                                    "m");
   ChatTemplate::Options options;
   options.add_generation_prompt = true;
   options.bos_token = model->tokenizer.bos_text();
   EXPECT_EQ(model->tokenizer.Encode(chat.Render(messages, options), false),
-            (Ids{2, 105, 2364, 107, 3048, 659, 17514, 236761, 108, 10979, 993, 106, 107, 105, 4368, 107, 9259, 236888,
-                 106, 107, 105, 2364, 107, 98874, 106, 107, 105, 4368, 107}));
+            (Ids{2,   105,  2364, 107,   3048, 659, 17514, 236761, 108, 10979,
+                 993, 106,  107,  105,   4368, 107, 9259,  236888, 106, 107,
+                 105, 2364, 107,  98874, 106,  107, 105,   4368,   107}));
 }
 
 TEST(SmolLm2Tokenizer, GivesThePublishedIds) {
@@ -124,7 +132,8 @@ TEST(SmolLm2Tokenizer, GivesThePublishedIds) {
       {"  multiple   spaces", {216, 2701, 256, 5600}},
       {"\n", {198}},
   };
-  for (const auto& [text, ids] : table) EXPECT_EQ(model->tokenizer.Encode(text, false), ids) << text;
+  for (const auto& [text, ids] : table)
+    EXPECT_EQ(model->tokenizer.Encode(text, false), ids) << text;
 }
 
 TEST(SmolLm2Tokenizer, EqualsTheGoldenFile) {
@@ -139,10 +148,14 @@ TEST(SmolLm2Tokenizer, EncodesItsChatWithTheDefaultSystemPrompt) {
   const Json messages = Json::Parse(R"([{"role":"user","content":"Hi"}])", "m");
   ChatTemplate::Options options;
   options.add_generation_prompt = true;
-  const std::string text = ChatTemplate::Parse(*t.chat_template(), "file").Render(messages, options);
-  EXPECT_EQ(text, ChatTemplate::Parse(ChatTemplate::BuiltIn("smollm2"), "smollm2").Render(messages, options));
+  const std::string text =
+      ChatTemplate::Parse(*t.chat_template(), "file").Render(messages, options);
+  EXPECT_EQ(
+      text,
+      ChatTemplate::Parse(ChatTemplate::BuiltIn("smollm2"), "smollm2").Render(messages, options));
   const Ids ids = t.Encode(text, false);
-  const Ids prompt = {2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 8182};
+  const Ids prompt = {2683, 359,   253, 5356, 5646, 11173, 3365,  3511,
+                      308,  34519, 28,  7018, 411,  407,   19712, 8182};
   EXPECT_EQ(ids[0], 1);
   EXPECT_EQ(Ids(ids.begin() + 3, ids.begin() + 3 + static_cast<ptrdiff_t>(prompt.size())), prompt);
   EXPECT_FALSE(t.adds_bos());
@@ -158,7 +171,8 @@ TEST(RealTokenizers, DecodeWhatTheyEncode) {
       const bool lossy = text.string().find("\xE2\x96\x81") != std::string::npos ||
                          text.string().find('\x04') != std::string::npos;
       if (lossy) continue;
-      EXPECT_EQ(model->tokenizer.Decode(model->tokenizer.Encode(text.string(), false)), text.string());
+      EXPECT_EQ(model->tokenizer.Decode(model->tokenizer.Encode(text.string(), false)),
+                text.string());
     }
   }
 }
@@ -177,7 +191,8 @@ TEST(RealTokenizers, AreTheSameThroughTokenizerJson) {
     if (name == testing::kGemma3File) {
       EXPECT_EQ(json.Find("model")->Find("merges")->size(), 514906u);
     }
-    const Tokenizer again = Tokenizer::FromJson(json, model->tokenizer.ToTokenizerConfig(), "again");
+    const Tokenizer again =
+        Tokenizer::FromJson(json, model->tokenizer.ToTokenizerConfig(), "again");
     ExpectSameEncodings(again, model->tokenizer);
     EXPECT_EQ(again.adds_bos(), model->tokenizer.adds_bos());
     EXPECT_EQ(again.chat_template(), model->tokenizer.chat_template());

@@ -35,7 +35,9 @@ TEST(Tokenizer, EncodesAndDecodesByteLevel) {
   EXPECT_EQ(t.Decode(Ids{6, 7, 5, 9, 10, 8}), "abc ab12 a");
   EXPECT_EQ(t.Encode("", true), Ids{});
   EXPECT_EQ(t.vocab_size(), 11);
-  EXPECT_EQ(t.Piece(8), "\xC4\xA0" "a");
+  EXPECT_EQ(t.Piece(8),
+            "\xC4\xA0"
+            "a");
 }
 
 TEST(Tokenizer, AddsWhatThePostProcessorSays) {
@@ -53,7 +55,9 @@ TEST(Tokenizer, SpellsOutBytesAndReplacesBrokenOnes) {
   const Ids ids = t.Encode("\xC3\xA9", false);
   EXPECT_EQ(ids, (Ids{7 + 0xC3, 7 + 0xA9}));
   EXPECT_EQ(t.Decode(ids), "\xC3\xA9");
-  EXPECT_EQ(t.Decode(Ids{2, 7 + 0xC3, 3}), "a\xEF\xBF\xBD" "b");
+  EXPECT_EQ(t.Decode(Ids{2, 7 + 0xC3, 3}),
+            "a\xEF\xBF\xBD"
+            "b");
   EXPECT_EQ(t.Decode(Ids{7 + 0xE2, 7 + 0x82}), "\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 
@@ -94,13 +98,15 @@ TEST(Tokenizer, FindsAddedTokensByTheirFlags) {
 TEST(Tokenizer, RefusesTextThatIsNoUtf8) {
   const Tokenizer t = MakeTokenizer(TinyByteLevel());
   EXPECT_EQ(ErrorText([&] { t.Encode("ab\xFF", false); }),
-            "text to encode: expected UTF-8, found byte 255 at offset 2; try converting the text to UTF-8");
+            "text to encode: expected UTF-8, found byte 255 at offset 2; try converting the text "
+            "to UTF-8");
 }
 
 TEST(Tokenizer, RefusesIdsThatItDoesNotHave) {
   const Tokenizer t = MakeTokenizer(TinyByteLevel());
-  EXPECT_EQ(ErrorText([&] { t.Decode(Ids{99}); }),
-            "tiny: expected token ids below 11, found 99; try the tokenizer of the model that made it");
+  EXPECT_EQ(
+      ErrorText([&] { t.Decode(Ids{99}); }),
+      "tiny: expected token ids below 11, found 99; try the tokenizer of the model that made it");
   EXPECT_NE(ErrorText([&] { t.Piece(-1); }).find("found -1"), std::string::npos);
 }
 
@@ -110,12 +116,15 @@ TEST(TokenizerJson, RefusesWhatItDoesNotSupportByName) {
     json.Set(section, Json::Parse(value, "t"));
     return LoadError(json);
   };
-  EXPECT_EQ(with("model", R"({"type":"Unigram"})"),
-            "tiny: expected a tokenizer model of a supported type (BPE), found \"Unigram\"; try another "
-            "tokenizer file of the same model");
-  EXPECT_NE(with("post_processor", R"({"type":"BertProcessing"})").find("\"BertProcessing\""), std::string::npos);
+  EXPECT_EQ(
+      with("model", R"({"type":"Unigram"})"),
+      "tiny: expected a tokenizer model of a supported type (BPE), found \"Unigram\"; try another "
+      "tokenizer file of the same model");
+  EXPECT_NE(with("post_processor", R"({"type":"BertProcessing"})").find("\"BertProcessing\""),
+            std::string::npos);
   EXPECT_NE(with("decoder", R"({"type":"WordPiece"})").find("\"WordPiece\""), std::string::npos);
-  EXPECT_NE(with("normalizer", R"({"type":"BertNormalizer"})").find("\"BertNormalizer\""), std::string::npos);
+  EXPECT_NE(with("normalizer", R"({"type":"BertNormalizer"})").find("\"BertNormalizer\""),
+            std::string::npos);
 }
 
 TEST(TokenizerJson, RefusesDamagedVocabularies) {
@@ -127,12 +136,15 @@ TEST(TokenizerJson, RefusesDamagedVocabularies) {
   EXPECT_NE(with("vocab", R"({"a":1,"b":1})")
                 .find("expected one piece per id, found \"a\" and \"b\" with id 1"),
             std::string::npos);
-  EXPECT_NE(with("vocab", R"({"a":4194304})").find("expected token ids below 4194304"), std::string::npos);
+  EXPECT_NE(with("vocab", R"({"a":4194304})").find("expected token ids below 4194304"),
+            std::string::npos);
   EXPECT_NE(with("vocab", R"({"a":-1})").find("found -1 for \"a\""), std::string::npos);
   EXPECT_NE(with("vocab", "{}").find("expected a vocabulary, found none"), std::string::npos);
-  EXPECT_NE(with("merges", R"([["a","x"]])").find("found \"a\" and \"x\" as merge 0"), std::string::npos);
+  EXPECT_NE(with("merges", R"([["a","x"]])").find("found \"a\" and \"x\" as merge 0"),
+            std::string::npos);
   EXPECT_NE(with("merges", R"(["a"])").find("expected each merge as"), std::string::npos);
-  EXPECT_NE(with("unk_token", R"("<nope>")").find("expected unk_token to be in the vocabulary"), std::string::npos);
+  EXPECT_NE(with("unk_token", R"("<nope>")").find("expected unk_token to be in the vocabulary"),
+            std::string::npos);
   EXPECT_NE(with("dropout", "0.1").find("expected a tokenizer without dropout"), std::string::npos);
   EXPECT_NE(with("end_of_word_suffix", R"("</w>")").find("end_of_word_suffix"), std::string::npos);
 }
@@ -155,19 +167,27 @@ TEST(TokenizerJson, ReadsTheConfigBesideIt) {
 }
 
 TEST(TokenizerJson, FollowsTheFlagsOfClassesThatDo) {
-  const char* kFlags = R"({"tokenizer_class": "LlamaTokenizerFast", "bos_token": "<s>", "eos_token": "</s>",
+  const char* kFlags =
+      R"({"tokenizer_class": "LlamaTokenizerFast", "bos_token": "<s>", "eos_token": "</s>",
                            "add_bos_token": true, "add_eos_token": true})";
   EXPECT_EQ(MakeTokenizer(TinyByteLevel(), kFlags).Encode("a", true), (Ids{0, 2, 1}));
-  EXPECT_EQ(MakeTokenizer(TinyByteLevel(), R"({"tokenizer_class": "GPT2Tokenizer", "bos_token": "<s>",
-                           "add_bos_token": true})").Encode("a", true), Ids{2});
+  EXPECT_EQ(
+      MakeTokenizer(TinyByteLevel(), R"({"tokenizer_class": "GPT2Tokenizer", "bos_token": "<s>",
+                           "add_bos_token": true})")
+          .Encode("a", true),
+      Ids{2});
 }
 
 TEST(TokenizerWriters, GiveTheSameTokenizerBack) {
   for (const Json& json : {TinyByteLevel(), TinyMarked()}) {
     const Tokenizer t = MakeTokenizer(json);
-    const Tokenizer again = Tokenizer::FromJson(t.ToTokenizerJson(), t.ToTokenizerConfig(), "again");
+    const Tokenizer again =
+        Tokenizer::FromJson(t.ToTokenizerJson(), t.ToTokenizerConfig(), "again");
     const Tokenizer gguf = ThroughGguf(t);
-    for (const char* text : {"abc ab12 a", "a  b<s>\xC3\xA9</s> \xE2\x96\x81" "a", "", " "}) {
+    for (const char* text : {"abc ab12 a",
+                             "a  b<s>\xC3\xA9</s> \xE2\x96\x81"
+                             "a",
+                             "", " "}) {
       EXPECT_EQ(again.Encode(text, true), t.Encode(text, true)) << text;
       EXPECT_EQ(gguf.Encode(text, true), t.Encode(text, true)) << text;
       EXPECT_EQ(gguf.Decode(t.Encode(text, true)), t.Decode(t.Encode(text, true))) << text;
@@ -178,16 +198,23 @@ TEST(TokenizerWriters, GiveTheSameTokenizerBack) {
 
 TEST(TokenizerWriters, RefuseWhatGgufCannotSay) {
   Json json = TinyByteLevel();
-  json.Set("pre_tokenizer", Json::Parse(R"({"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},
-      {"type":"ByteLevel","add_prefix_space":false}]})", "t"));
-  EXPECT_NE(ErrorText([&] { MakeTokenizer(json).ToGguf(); }).find("expected a pre-tokenizer that GGUF has a name for"),
+  json.Set("pre_tokenizer",
+           Json::Parse(R"({"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},
+      {"type":"ByteLevel","add_prefix_space":false}]})",
+                       "t"));
+  EXPECT_NE(ErrorText([&] {
+              MakeTokenizer(json).ToGguf();
+            }).find("expected a pre-tokenizer that GGUF has a name for"),
             std::string::npos);
   // No score can put one piece's two merges around another's.
   json = TinyMarked();
   Json* model = json.Find("model");
-  for (const char* piece : {"c", "bc", "abc"}) model->Find("vocab")->Set(piece, static_cast<int>(model->Find("vocab")->size()));
+  for (const char* piece : {"c", "bc", "abc"})
+    model->Find("vocab")->Set(piece, static_cast<int>(model->Find("vocab")->size()));
   model->Set("merges", Json::Parse(R"(["a b","b c","ab c","\u2581 a","a bc"])", "t"));
-  EXPECT_NE(ErrorText([&] { MakeTokenizer(json).ToGguf(); }).find("expected merges that scores of pieces can express"),
+  EXPECT_NE(ErrorText([&] {
+              MakeTokenizer(json).ToGguf();
+            }).find("expected merges that scores of pieces can express"),
             std::string::npos);
 }
 
@@ -208,7 +235,8 @@ TEST(TokenizerHash, DependsOnEveryPart) {
 TEST(TokenizerFolder, ReadsTheFilesOfAModel) {
   const testing::ScratchFolder folder;
   EXPECT_NE(ErrorText([&] { Tokenizer::Load(folder.path()); })
-                .find(": expected tokenizer.json, tokenizer.model, or vocab.json with merges.txt, found none"),
+                .find(": expected tokenizer.json, tokenizer.model, or vocab.json with merges.txt, "
+                      "found none"),
             std::string::npos);
   folder.Write("tokenizer.json", TinyByteLevel().Dump());
   folder.Write("tokenizer_config.json", R"({"chat_template":"old"})");
@@ -231,11 +259,13 @@ TEST(TokenizerFolder, ReadsVocabularyAndMerges) {
   const Tokenizer t = Tokenizer::Load(folder.path());
   EXPECT_EQ(t.Encode("abc a<x>", true), (Ids{6, 8, 11}));
   folder.Write("merges.txt", "a b\nab\n");
-  EXPECT_NE(ErrorText([&] { Tokenizer::Load(folder.path()); })
-                .find("expected two pieces with a space between them on line 2, found \"ab\""),
+  EXPECT_NE(ErrorText([&] {
+              Tokenizer::Load(folder.path());
+            }).find("expected two pieces with a space between them on line 2, found \"ab\""),
             std::string::npos);
   folder.Write("tokenizer_config.json", R"({"tokenizer_class":"BloomTokenizer"})");
-  EXPECT_NE(ErrorText([&] { Tokenizer::Load(folder.path()); }).find("BloomTokenizer"), std::string::npos);
+  EXPECT_NE(ErrorText([&] { Tokenizer::Load(folder.path()); }).find("BloomTokenizer"),
+            std::string::npos);
 }
 
 TEST(GgufTokenizer, RefusesDamagedMetadata) {
@@ -248,15 +278,25 @@ TEST(GgufTokenizer, RefusesDamagedMetadata) {
     WriteGguf(folder / "t.gguf", values, {});
     return ErrorText([&] { Tokenizer::Load(folder / "t.gguf"); });
   };
-  EXPECT_NE(error("tokenizer.ggml.model", GgufValue::String("bert")).find("found \"bert\""), std::string::npos);
-  EXPECT_NE(error("tokenizer.ggml.pre", GgufValue::String("nope")).find("found \"nope\""), std::string::npos);
+  EXPECT_NE(error("tokenizer.ggml.model", GgufValue::String("bert")).find("found \"bert\""),
+            std::string::npos);
+  EXPECT_NE(error("tokenizer.ggml.pre", GgufValue::String("nope")).find("found \"nope\""),
+            std::string::npos);
   EXPECT_NE(error("tokenizer.ggml.bos_token_id", GgufValue::U32(77))
                 .find("expected tokenizer.ggml.bos_token_id below 11, found 77"),
             std::string::npos);
-  EXPECT_NE(error("tokenizer.ggml.token_type", GgufValue::I32Array({1, 2})).find("expected as many"), std::string::npos);
-  EXPECT_NE(error("tokenizer.ggml.merges", GgufValue::Strings({"a x"})).find("found \"a x\" as merge 0"), std::string::npos);
-  EXPECT_NE(error("tokenizer.ggml.merges", GgufValue::Strings({"a"})).find("expected merges of two tokens"), std::string::npos);
-  EXPECT_NE(error("tokenizer.ggml.tokens", GgufValue::Strings({})).find("expected tokenizer.ggml.tokens"), std::string::npos);
+  EXPECT_NE(
+      error("tokenizer.ggml.token_type", GgufValue::I32Array({1, 2})).find("expected as many"),
+      std::string::npos);
+  EXPECT_NE(
+      error("tokenizer.ggml.merges", GgufValue::Strings({"a x"})).find("found \"a x\" as merge 0"),
+      std::string::npos);
+  EXPECT_NE(error("tokenizer.ggml.merges", GgufValue::Strings({"a"}))
+                .find("expected merges of two tokens"),
+            std::string::npos);
+  EXPECT_NE(
+      error("tokenizer.ggml.tokens", GgufValue::Strings({})).find("expected tokenizer.ggml.tokens"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -56,9 +56,8 @@ std::vector<T> Transpose(const std::vector<T>& a, size_t cols) {
 // Half-split rotation. x: (rows, heads * head_dim); cos, sin: (positions, head_dim / 2), row
 // positions[t] for row t.
 template <class T>
-std::vector<T> Rope(std::vector<T> x, size_t heads, size_t head_dim,
-                    const std::vector<double>& cos, const std::vector<double>& sin,
-                    const std::vector<int32_t>& positions) {
+std::vector<T> Rope(std::vector<T> x, size_t heads, size_t head_dim, const std::vector<double>& cos,
+                    const std::vector<double>& sin, const std::vector<int32_t>& positions) {
   const size_t half = head_dim / 2;
   for (size_t t = 0; t < positions.size(); ++t) {
     for (size_t h = 0; h < heads; ++h) {
@@ -139,8 +138,7 @@ T GeluTanh(T a) {
 template <class T>
 std::vector<T> GatedActivation(bool silu, const std::vector<T>& gate, const std::vector<T>& up) {
   std::vector<T> z(gate.size());
-  for (size_t i = 0; i < z.size(); ++i)
-    z[i] = (silu ? Silu(gate[i]) : GeluTanh(gate[i])) * up[i];
+  for (size_t i = 0; i < z.size(); ++i) z[i] = (silu ? Silu(gate[i]) : GeluTanh(gate[i])) * up[i];
   return z;
 }
 

@@ -2,8 +2,7 @@
 #include "pipelines/judge/calibrate.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
+#include <map>
 #include <unordered_map>
 
 #include "base/atomic_file.h"
@@ -13,12 +12,10 @@
 #include "pipelines/judge/labelled_rows.h"
 #include "pipelines/judge/wanted_judgements.h"
 #include "stats/agreement.h"
-#include "stats/bootstrap.h"
 
 namespace lem {
 namespace {
 
-constexpr int kDraws = 1000;
 constexpr int kBins = 10;
 constexpr uint64_t kRowStream = 0x726f7773;  // drawing rows shares no numbers with anything else
 
@@ -56,24 +53,6 @@ Json Pair(const Interval& interval) {
   out.Append(Json(interval.low));
   out.Append(Json(interval.high));
   return out;
-}
-
-// Of resampled rows, like the coefficient itself.
-Interval AgreementInterval(const Ratings& r, int categories, double Agreement::*coefficient) {
-  std::vector<int> human(r.human.size()), judged(r.human.size());
-  return BcaInterval(
-      r.human.size(),
-      [&](std::span<const size_t> indices) {
-        human.resize(indices.size());
-        judged.resize(indices.size());
-        for (size_t i = 0; i < indices.size(); ++i) {
-          human[i] = r.human[indices[i]];
-          judged[i] = r.judged[indices[i]];
-        }
-        const double value = MeasureAgreement(human, judged, categories).*coefficient;
-        return std::isfinite(value) ? value : 0;  // a draw with one category tells nothing
-      },
-      0, kDraws);
 }
 
 Json Confusion(const Ratings& r, int categories) {
@@ -148,15 +127,16 @@ Json Measure(const Ratings& r, int categories) {
   out.Set("labels", Json(categories));
   if (r.human.size() < 2) return out;
   const Agreement a = MeasureAgreement(r.human, r.judged, categories);
+  const AgreementIntervals intervals = BootstrapAgreement(r.human, r.judged, categories, 0);
   out.Set("confusion", Confusion(r, categories));  // rows: people; columns: the judge
   out.Set("observed", Json(a.observed));
   out.Set("kappa", Json(a.cohen_kappa));
-  out.Set("kappa_ci95", Pair(AgreementInterval(r, categories, &Agreement::cohen_kappa)));
+  out.Set("kappa_ci95", Pair(intervals.cohen_kappa));
   out.Set("kappa_quadratic", Json(a.kappa_quadratic));
   out.Set("ac1", Json(a.gwet_ac1));
-  out.Set("ac1_ci95", Pair(AgreementInterval(r, categories, &Agreement::gwet_ac1)));
+  out.Set("ac1_ci95", Pair(intervals.gwet_ac1));
   out.Set("alpha", Json(a.alpha_nominal));
-  out.Set("alpha_ci95", Pair(AgreementInterval(r, categories, &Agreement::alpha_nominal)));
+  out.Set("alpha_ci95", Pair(intervals.alpha_nominal));
   if (categories == 2) AddBinary(r, out);
   return out;
 }

@@ -107,7 +107,8 @@ std::pair<std::string, std::string> SplitPrompt(const std::string& prompt, const
 std::unordered_map<std::string, Json> References(LabelledData& data) {
   std::unordered_map<std::string, Json> references;
   const std::string where = Checked(kQuestions, data);
-  for (const Json& row : Json::ParseFile(where).AsArray(where)) {
+  const Json file = Json::ParseFile(where);
+  for (const Json& row : file.AsArray(where)) {
     Json lists[2] = {Json::MakeArray(), Json::MakeArray()};
     for (const auto& [text, mark] : row.At("mc2_targets", where).AsObject(where)) {
       lists[mark.AsInteger(where) == 1 ? 0 : 1].Append(Json(text));

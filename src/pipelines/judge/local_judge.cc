@@ -14,7 +14,7 @@
 namespace lem {
 namespace {
 
-constexpr size_t kQuestionsTogether = 8;  // what a kill can lose
+constexpr size_t kQuestionsTogether = 4;  // what a kill can lose
 
 std::vector<double> Normalised(const std::vector<double>& log_probs) {
   const double top = *std::ranges::max_element(log_probs);
