@@ -60,8 +60,19 @@ void Register(GgmlType type) {
     bench::Timed(b);
     return b;
   };
-  add("FewRows", [=](benchmark::State& s) { FewRows(s, type, out, in); })->Arg(1)->Arg(4)->Arg(16);
-  add("ManyRows", [=](benchmark::State& s) { ManyRows(s, type); })->Arg(64)->Arg(256)->Arg(512);
+  add("FewRows", [=](benchmark::State& s) { FewRows(s, type, out, in); })
+      ->Arg(1)
+      ->Arg(4)
+      ->Arg(16)
+      ->Arg(24)
+      ->Arg(48);
+  add("ManyRows", [=](benchmark::State& s) { ManyRows(s, type); })
+      ->Arg(1)
+      ->Arg(4)
+      ->Arg(16)
+      ->Arg(64)
+      ->Arg(256)
+      ->Arg(512);
   add("InputGradient", [=](benchmark::State& s) { InputGradient(s, type); })->Arg(64)->Arg(512);
   add("Load", [=](benchmark::State& s) { Load(s, type); });
 }

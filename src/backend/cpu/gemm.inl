@@ -72,6 +72,13 @@ static void MicroTile(const TileCall& t, const float* a, const float* b, float* 
   Finish<R, C>(t, y, cols, sum);
 }
 
+// The second of two bodies of memory is read while the first is multiplied with: without it, 16
+// rows waited a third of their time.
+LEM_INLINE void Fetch(const Ahead& ahead, int64_t group) {
+  const uint8_t* at = ahead.at + group * ahead.bytes;
+  for (int64_t byte = 0; byte < ahead.bytes; byte += 64) __builtin_prefetch(at + byte, 0, 2);
+}
+
 template <class Unit, int R, int C>
 static void GroupedTile(const GroupedCall& g, int64_t row, int64_t col, int64_t cols) {
   const TileCall& t = g.tile;
@@ -96,6 +103,10 @@ static void GroupedTile(const GroupedCall& g, int64_t row, int64_t col, int64_t 
         total[r][c] = Fma(sum[r][c], Load(d + c * kLanes), total[r][c]);
         if (m) total[r][c] = Fma(Set(sums[r]), Load(m + c * kLanes), total[r][c]);
       }
+    if (row == 0) {
+      Fetch(g.codes, s / g.group_steps);
+      Fetch(g.scales, s / g.group_steps);
+    }
     a += g.group_steps * t.a_step;
     b += g.group_steps * t.b_step;
     d += kPanel;

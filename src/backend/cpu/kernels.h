@@ -41,12 +41,19 @@ struct TileCall {
   bool accumulate;
 };
 
+// What a product fetches into the cache for the next one while it computes: `bytes` per group.
+struct Ahead {
+  const uint8_t* at = nullptr;
+  int64_t bytes = 0;
+};
+
 // Grouped: y[r][c] = sum over groups g of d[g][c] * (sum over the group of a b) + m[g][c] *
 // sums[g][r]. d, m: (groups, kPanel); m may be null. sums: (groups, a_step).
 struct GroupedCall {
   TileCall tile;
   int64_t group_steps;
   const float *d, *m, *sums;
+  Ahead codes, scales;
 };
 
 // How the integers of a quantised matrix become numbers (quant_matrix.h).
@@ -68,15 +75,20 @@ struct QuantScales {
 // How d * value + m is rounded: not at all, or each step as the file's type.
 enum class QuantRounding : uint8_t { kNone, kBF16, kF16 };
 
-// One or two panels' codes against few rows; grouped.tile.cols counts both. Panel p's codes lie p *
-// code_stride bytes on, its scales p * scale_stride floats.
+// One or two panels, straight from their codes and scales, against at most kFewRows rows; tile.cols
+// counts both panels, tile.b is not used. Strides are bytes from panel to panel.
 struct CodesCall {
-  GroupedCall grouped;
+  TileCall tile;
+  int64_t group_steps;
+  const float* sums;
   QuantCodes rule;
+  QuantScales scales;
   const uint8_t* codes;
   int64_t panels, code_stride, scale_stride;
 };
-inline constexpr int64_t kFewRows = 4;
+// Two halves' sums and totals of so many rows fill the registers. From 8 rows on an expanded panel
+// is as fast.
+inline constexpr int64_t kFewRows = 6;
 
 struct Products {
   int step;  // k per step: 1, or 2 for pairs
@@ -90,7 +102,7 @@ struct Products {
   void (*expand_codes)(const QuantCodes&, const uint8_t* codes, int64_t blocks, float* out);
   // d, m: (groups, 32); m may be null
   void (*expand_scales)(const QuantScales&, float* d, float* m);
-  // multiply_grouped straight from codes, the same bits, for at most kFewRows rows; may be null
+  // multiply_grouped straight from codes, the same bits; may be null
   void (*multiply_codes)(const CodesCall&);
   // The exact values of one block as (32 k, 32 rows); else like expand_gradient.
   void (*expand_values)(const QuantCodes&, QuantRounding, const uint8_t* codes, const float* d,

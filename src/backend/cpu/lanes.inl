@@ -9,6 +9,7 @@
 // floats, in the order written.
 
 #define LEM_INLINE static inline __attribute__((always_inline))
+#define LEM_INLINE_MEMBER inline __attribute__((always_inline))
 
 constexpr int kLanes = 16;
 #if defined(__AVX512F__)
@@ -48,10 +49,19 @@ LEM_INLINE I16x LoadInt(const void* p) {
       *reinterpret_cast<const LooseI*>(static_cast<const char*>(p) + e * kWidth * 4);
   return r;
 }
+// Not VecF{} + x, which is an addition before the broadcast: it turned -0 into 0 and cost a sixth
+// of a product's time.
 LEM_INLINE F16x Set(float x) {
+#if defined(__AVX512F__)
+  return {(VecF)_mm512_set1_ps(x)};
+#elif defined(__AVX2__)
+  const VecF v = (VecF)_mm256_set1_ps(x);
+  return {v, v};
+#else
   F16x r;
-  LEM_EACH r.part[e] = VecF{} + x;
+  LEM_EACH r.part[e] = VecF{x, x, x, x};
   return r;
+#endif
 }
 LEM_INLINE I16x SetInt(int32_t x) {
   I16x r;

@@ -69,21 +69,24 @@ bool MultiplyFew(const PackedRows& a, int64_t group_steps, const CpuWeight& w, M
   if (!w.products().multiply_codes) return false;
   const int64_t panels = (w.rows() + kPanel - 1) / kPanel;
   ParallelFor((panels + 1) / 2, 1, [&](int64_t begin, int64_t end) {
-    thread_local AlignedFloats scratch;
+    CodesCall call{};
+    call.group_steps = group_steps;
+    call.sums = a.sums(0);
     for (int64_t p = 2 * begin; p < 2 * end; p += 2) {
       const int64_t count = std::min<int64_t>(2, panels - p);
-      const TileCall tile{a.units(0),
-                          a.width(0),
-                          nullptr,
-                          kPanel,
-                          a.steps(),
-                          a.width(0),
-                          std::min(count * kPanel, w.rows() - p * kPanel),
-                          y.data + p * kPanel,
-                          static_cast<int64_t>(y.stride),
-                          1.0f,
-                          false};
-      w.MultiplyFew(p, count, {tile, group_steps, nullptr, nullptr, a.sums(0)}, scratch);
+      w.SetCodes(p, count, &call);
+      call.tile = {a.units(0),
+                   a.width(0),
+                   nullptr,
+                   kPanel,
+                   a.steps(),
+                   a.width(0),
+                   std::min(count * kPanel, w.rows() - p * kPanel),
+                   y.data + p * kPanel,
+                   static_cast<int64_t>(y.stride),
+                   1.0f,
+                   false};
+      w.products().multiply_codes(call);
     }
   });
   return true;
@@ -118,7 +121,9 @@ void MultiplyWeight(ConstOperand x, const CpuWeight& w, Mat y) {
     for (int64_t b = begin; b < end; ++b) {
       const TileCall tile = tile_at(b, panel.units);
       if (group_steps > 0) {
-        products.multiply_grouped({tile, group_steps, panel.d, panel.m, a.sums(b)});
+        const bool first = b == begin;
+        products.multiply_grouped({tile, group_steps, panel.d, panel.m, a.sums(b),
+                                   first ? panel.codes : Ahead{}, first ? panel.scales : Ahead{}});
       } else {
         products.multiply(tile);
       }

@@ -170,15 +170,26 @@ LEM_INLINE __m512i CodePair(const uint8_t* half, int p, const CodeTable& table) 
   }
 }
 
+// One half-block, ahead of its use: the distance measured best of 1.5 to 12 KiB.
+template <int kBits>
+LEM_INLINE void PrefetchCodes(const uint8_t* half) {
+  constexpr int kAhead = 3072;
+#pragma GCC unroll 8
+  for (int line = 0; line < kBits; ++line)
+    _mm_prefetch(reinterpret_cast<const char*>(half + kAhead + line * 64), _MM_HINT_T0);
+}
+
 template <int kBits, bool kSigned>
 static void ExpandPairs(const QuantCodes& q, const uint8_t* codes, int64_t blocks, float* out) {
   const CodeTable table = TableOf(q);
   for (int64_t b = 0; b < blocks; ++b, out += 16 * kPanel)
-    for (int half = 0; half < 2; ++half, codes += 64 * kBits)
+    for (int half = 0; half < 2; ++half, codes += 64 * kBits) {
+      PrefetchCodes<kBits>(codes);
 #pragma GCC unroll 16
       for (int p = 0; p < 16; ++p)
         _mm512_storeu_si512(out + p * kPanel + half * 16,
                             CodePair<kBits, kSigned>(codes, p, table));
+    }
 }
 
 LEM_INLINE __m512 EvenOf(__m512i pair) { return _mm512_castsi512_ps(_mm512_slli_epi32(pair, 16)); }
@@ -230,49 +241,108 @@ static void ExpandCodesFloat(const QuantCodes& q, const uint8_t* codes, int64_t 
          [&]<int kBits, bool kSigned>() { ExpandFloats<kBits, kSigned>(q, codes, blocks, out); });
 }
 
-// P panels against R rows, codes expanded in registers. The order of every sum is GroupedTile's.
-template <int kBits, bool kSigned, int R, int P>
-static void CodesTile(const CodesCall& call) {
-  constexpr int kHalves = 2 * P;
-  constexpr int kAhead = 3072;  // bytes to prefetch: measured best of 1.5 to 12 KiB
-  const CodeTable table = TableOf(call.rule);
-  const TileCall& t = call.grouped.tile;
-  const float *a = t.a, *d = call.grouped.d, *m = call.grouped.m, *sums = call.grouped.sums;
-  const uint8_t* codes = call.codes;
-  F16x total[R][kHalves], sum[R][kHalves];
+// Walks the scales of panels group by group: d and m of H half-panels, the same numbers as
+// ExpandScales.
+class ScaleWalk {
+ public:
+  ScaleWalk(const QuantScales& s, int64_t panel_stride)
+      : s_(s), stride_(panel_stride), at_(s.data) {}
+
+  template <int H>
+  LEM_INLINE_MEMBER void Next(F16x (&d)[H], F16x (&m)[H]) {
+    using Kind = QuantScales::Kind;
+    switch (s_.kind) {
+      case Kind::kF16:
+        return One<H, 2>(LoadHalf, d, m);
+      case Kind::kBF16:
+        return One<H, 2>(
+            [](const uint8_t* p) { return LoadBFloat16(reinterpret_cast<const uint16_t*>(p)); }, d,
+            m);
+      case Kind::kF32:
+        return One<H, 4>([](const uint8_t* p) { return Load(reinterpret_cast<const float*>(p)); },
+                         d, m);
+      case Kind::kPowerOfTwo:
+        return One<H, 1>(LoadPowers, d, m);
+      case Kind::kTwoLevel:
+        return Two<H>(d, m);
+    }
+  }
+
+ private:
+  int64_t Half(int h, int64_t bytes) const { return h / 2 * stride_ + h % 2 * kLanes * bytes; }
+
+  template <int H, int kBytes, class Read>
+  LEM_INLINE_MEMBER void One(Read read, F16x (&d)[H], F16x (&m)[H]) {
 #pragma GCC unroll 4
+    for (int h = 0; h < H; ++h) {
+      d[h] = read(at_ + Half(h, kBytes));
+      if (s_.has_offset) m[h] = read(at_ + kPanel * kBytes + Half(h, kBytes));
+    }
+    at_ += kPanel * kBytes * (1 + s_.has_offset);
+  }
+
+  template <int H>
+  LEM_INLINE_MEMBER void Two(F16x (&d)[H], F16x (&m)[H]) {
+    const int64_t kinds = 1 + s_.has_offset;
+    const uint8_t* small = at_ + kPanel * 2 * kinds + within_ * kPanel * kinds;
+#pragma GCC unroll 4
+    for (int h = 0; h < H; ++h) {
+      d[h] = LoadHalf(at_ + Half(h, 2)) * LoadBytes(small + Half(h, 1));
+      if (!s_.has_offset) continue;
+      const F16x minus = Set(0) - LoadHalf(at_ + 2 * kPanel + Half(h, 2));
+      m[h] = minus * LoadBytes(small + kPanel + Half(h, 1));
+    }
+    if (++within_ < s_.per_super) return;
+    within_ = 0;
+    at_ += kPanel * kinds * (2 + s_.per_super);
+  }
+
+  const QuantScales& s_;
+  int64_t stride_, within_ = 0;
+  const uint8_t* at_;
+};
+
+// H half-panels against R rows, codes expanded in registers. The order of every sum is
+// GroupedTile's.
+template <int kBits, bool kSigned, int R, int H>
+static void CodesTile(const CodesCall& call, const CodeTable& table, int64_t cols) {
+  const TileCall& t = call.tile;
+  const float *a = t.a, *sums = call.sums;
+  const uint8_t* codes = call.codes;
+  const bool has_offset = call.scales.has_offset;
+  ScaleWalk scales(call.scales, call.scale_stride);
+  F16x total[R][H], sum[R][H];
+#pragma GCC unroll 12
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int h = 0; h < kHalves; ++h) total[r][h] = sum[r][h] = Set(0);
-  const auto close_group = [&] {
-#pragma GCC unroll 4
+    for (int h = 0; h < H; ++h) total[r][h] = sum[r][h] = Set(0);
+  const auto close_group = [&]() __attribute__((always_inline)) {
+    F16x d[H], m[H];
+    scales.template Next<H>(d, m);
+#pragma GCC unroll 12
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-      for (int h = 0; h < kHalves; ++h) {
-        const int64_t at = h / 2 * call.scale_stride + h % 2 * kLanes;
-        total[r][h] = Fma(sum[r][h], Load(d + at), total[r][h]);
-        if (m) total[r][h] = Fma(Set(sums[r]), Load(m + at), total[r][h]);
+      for (int h = 0; h < H; ++h) {
+        total[r][h] = Fma(sum[r][h], d[h], total[r][h]);
+        if (has_offset) total[r][h] = Fma(Set(sums[r]), m[h], total[r][h]);
         sum[r][h] = Set(0);
       }
-    d += kPanel;
-    if (m) m += kPanel;
     sums += t.a_step;
   };
-  int64_t left = call.grouped.group_steps;
+  int64_t left = call.group_steps;
   for (int64_t s = 0; s < t.steps; s += 16, a += 16 * t.a_step, codes += 128 * kBits) {
-    for (int line = 0; line < 2 * kBits * P; ++line) {
-      const int64_t at = line / (2 * kBits) * call.code_stride + line % (2 * kBits) * 64;
-      _mm_prefetch(reinterpret_cast<const char*>(codes) + at + kAhead, _MM_HINT_T0);
-    }
+#pragma GCC unroll 4
+    for (int h = 0; h < H; ++h)
+      PrefetchCodes<kBits>(codes + h / 2 * call.code_stride + h % 2 * 64 * kBits);
 #pragma GCC unroll 2
     for (int part = 0; part < 2; ++part) {
 #pragma GCC unroll 8
       for (int p = part * 8; p < part * 8 + 8; ++p) {
 #pragma GCC unroll 4
-        for (int h = 0; h < kHalves; ++h) {
+        for (int h = 0; h < H; ++h) {
           const uint8_t* half = codes + h / 2 * call.code_stride + h % 2 * 64 * kBits;
           const F16x b = {(VecF)CodePair<kBits, kSigned>(half, p, table)};
-#pragma GCC unroll 4
+#pragma GCC unroll 12
           for (int r = 0; r < R; ++r)
             sum[r][h] = PairUnit::Mul(Set(a[p * t.a_step + r]), b, sum[r][h]);
         }
@@ -280,34 +350,39 @@ static void CodesTile(const CodesCall& call) {
       left -= 8;
       if (left == 0) {
         close_group();
-        left = call.grouped.group_steps;
+        left = call.group_steps;
       }
     }
   }
-  Finish<R, kHalves>(t, t.y, t.cols, total);
+  Finish<R, H>(t, t.y, cols, total);
 }
 
-// Two panels at once hide the latency of the sums when there are only one or two rows.
+// Up to two rows take two panels at once, which hides the latency of their sums; bytes are limited
+// by their conversion instead.
+template <int kBits, bool kSigned, int R>
+static void CodesRows(const CodesCall& call, const CodeTable& table) {
+  const int64_t cols = call.tile.cols;
+  if constexpr (R <= 2 && kBits < 8) {
+    if (call.panels == 2) return CodesTile<kBits, kSigned, R, 4>(call, table, cols);
+  }
+  CodesTile<kBits, kSigned, R, 2>(call, table, cols < kPanel ? cols : kPanel);
+  if (call.panels == 1) return;
+  CodesCall second = call;
+  second.tile.y += kPanel;
+  second.codes += call.code_stride;
+  second.scales.data += call.scale_stride;
+  CodesTile<kBits, kSigned, R, 2>(second, table, cols - kPanel);
+}
+
+template <int kBits, bool kSigned, int R>
+static void DispatchCodes(const CodesCall& call, const CodeTable& table) {
+  if (call.tile.rows == R) return CodesRows<kBits, kSigned, R>(call, table);
+  if constexpr (R > 1) DispatchCodes<kBits, kSigned, R - 1>(call, table);
+}
+
 static void MultiplyCodes(const CodesCall& call) {
   ByBits(call.rule, [&]<int kBits, bool kSigned>() {
-    const int64_t rows = call.grouped.tile.rows;
-    constexpr bool kPairs =
-        kBits < 8;  // bytes are limited by their conversion, 15 % slower in twos
-    if (kPairs && call.panels == 2 && rows == 1) return CodesTile<kBits, kSigned, 1, 2>(call);
-    if (kPairs && call.panels == 2 && rows == 2) return CodesTile<kBits, kSigned, 2, 2>(call);
-    CodesCall one = call;
-    for (int64_t p = 0; p < call.panels; ++p) {
-      one.grouped.tile.cols = call.grouped.tile.cols - p * kPanel;
-      if (one.grouped.tile.cols > kPanel) one.grouped.tile.cols = kPanel;
-      if (rows == 1) CodesTile<kBits, kSigned, 1, 1>(one);
-      if (rows == 2) CodesTile<kBits, kSigned, 2, 1>(one);
-      if (rows == 3) CodesTile<kBits, kSigned, 3, 1>(one);
-      if (rows == 4) CodesTile<kBits, kSigned, 4, 1>(one);
-      one.grouped.tile.y += kPanel;
-      one.grouped.d += call.scale_stride;
-      if (one.grouped.m) one.grouped.m += call.scale_stride;
-      one.codes += call.code_stride;
-    }
+    DispatchCodes<kBits, kSigned, kFewRows>(call, TableOf(call.rule));
   });
 }
 

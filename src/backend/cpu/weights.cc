@@ -97,22 +97,20 @@ class QuantWeight final : public CpuWeight {
     const int64_t size = Steps(cols()) * kPanel;
     float* units = scratch.Reserve(size + 2 * Scales() + 16);
     products_.expand_codes(q_.codes(), q_.PanelCodes(panel), cols() / 32, units);
-    return WithScales(panel, units, units + size);
+    Panel expanded = WithScales(panel, units, units + size);
+    const uint8_t *codes = q_.PanelCodes(panel + 1), *scales = q_.PanelScales(panel + 1).data;
+    expanded.codes = {codes, (codes - q_.PanelCodes(panel)) / q_.groups()};
+    expanded.scales = {scales, (scales - q_.PanelScales(panel).data) / q_.groups()};
+    return expanded;
   }
 
-  void MultiplyFew(int64_t panel, int64_t panels, const GroupedCall& call,
-                   AlignedFloats& scratch) const override {
-    float* d = scratch.Reserve(2 * panels * Scales() + 16);
-    float* m = q_.has_offset() ? d + panels * Scales() : nullptr;
-    for (int64_t p = 0; p < panels; ++p)
-      products_.expand_scales(q_.PanelScales(panel + p), d + p * Scales(),
-                              m ? m + p * Scales() : nullptr);
-    products_.multiply_codes({{call.tile, call.group_steps, d, m, call.sums},
-                              q_.codes(),
-                              q_.PanelCodes(panel),
-                              panels,
-                              q_.PanelCodes(1) - q_.PanelCodes(0),
-                              Scales()});
+  void SetCodes(int64_t panel, int64_t panels, CodesCall* call) const override {
+    call->rule = q_.codes();
+    call->codes = q_.PanelCodes(panel);
+    call->scales = q_.PanelScales(panel);
+    call->panels = panels;
+    call->code_stride = q_.PanelCodes(1) - q_.PanelCodes(0);
+    call->scale_stride = q_.PanelScales(1).data - q_.PanelScales(0).data;
   }
 
   const float* Backward(int64_t panel, AlignedFloats& scratch) const override {
@@ -182,9 +180,7 @@ void CheckShape(const StoredMatrix& m) {
 
 }  // namespace
 
-void CpuWeight::MultiplyFew(int64_t, int64_t, const GroupedCall&, AlignedFloats&) const {
-  LEM_CHECK(false);
-}
+void CpuWeight::SetCodes(int64_t, int64_t, CodesCall*) const { LEM_CHECK(false); }
 
 std::unique_ptr<CpuWeight> MakeWeight(const StoredMatrix& matrix, const WeightOptions& options,
                                       const Kernels& kernels) {

@@ -25,18 +25,18 @@ class CpuWeight : public Weight {
   const Products& products() const { return products_; }
 
   // 32 rows packed over k, as units [step][32]. With d (and m): grouped (GroupedCall).
+  // The two Aheads are where the next panel is stored.
   struct Panel {
     const float *units, *d = nullptr, *m = nullptr;
+    Ahead codes = {}, scales = {};
   };
   virtual Panel Forward(int64_t panel, AlignedFloats& scratch) const = 0;
   // 32 columns packed over rows, for products with gradients.
   virtual const float* Backward(int64_t panel, AlignedFloats& scratch) const = 0;
   virtual int64_t group_steps() const { return 0; }  // > 0: forward panels are grouped
-  // Forward product of at most kFewRows packed rows with one or two panels, straight from their
-  // codes: the same bits as through Forward. Only for grouped weights whose products() have
-  // multiply_codes.
-  virtual void MultiplyFew(int64_t panel, int64_t panels, const GroupedCall& call,
-                           AlignedFloats& scratch) const;
+  // The codes and scales of one or two panels, for multiply_codes: the same bits as through
+  // Forward. Only for grouped weights.
+  virtual void SetCodes(int64_t panel, int64_t panels, CodesCall* call) const;
   virtual void ReadRow(int64_t row, std::span<float> out) const { lem::ReadRow(source_, row, out); }
 
  protected:
