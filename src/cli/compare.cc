@@ -47,7 +47,8 @@ void PrintTable(const ComparisonSet& set) {
   }
   for (const Comparison& c : set.comparisons) {
     const std::string name = c.task + " " + c.metric.substr(c.metric.find('.') + 1);
-    const std::string interval = fmt::format("[{:+.3f}, {:+.3f}]", c.ci.low, c.ci.high);
+    const std::string interval =
+        c.ci ? fmt::format("[{:+.3f}, {:+.3f}]", c.ci->low, c.ci->high) : "-";
     const std::string visible = c.detectable ? fmt::format("{:.3f}", *c.detectable) : "-";
     const std::string moved = fmt::format("{}/{}", c.gained.size(), c.lost.size());
     if (TerminalWidth() >= 110) {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "pipelines/metrics.h"
 #include "pipelines/score/score.h"
+#include "stats/intervals.h"
 #include "stats/multiplicity.h"
 #include "stats/paired.h"
 #include "stats/power.h"
@@ -141,16 +142,41 @@ void CompareBinary(const Pairs& pairs, double level, Comparison* c) {
 
 constexpr int64_t kFewClusters = 30;
 
-void CompareScores(const Pairs& pairs, const ComparisonOptions& options, Comparison* c) {
+int64_t ClusterCount(const Pairs& pairs) {
+  return pairs.clusters.empty() ? 0 : 1 + *std::ranges::max_element(pairs.clusters);
+}
+
+// Differences all alike: their spread says nothing, but 0 of n units did otherwise, so up to the
+// share that Wilson's interval allows might, each by as much as the metric's range permits. Nothing
+// for a metric without a range.
+std::optional<Interval> AllAlike(const Pairs& pairs, const Metric* metric, double level) {
+  if (metric == nullptr || !(metric->low < metric->high)) return std::nullopt;
+  const int64_t clusters = ClusterCount(pairs);
+  const auto units = clusters > 0 ? clusters : static_cast<int64_t>(pairs.items.size());
+  const double reach = metric->high - metric->low, difference = pairs.difference.front();
+  const double share = WilsonInterval(0, units, level).high;
+  return Interval{difference - share * (difference + reach),
+                  difference + share * (reach - difference)};
+}
+
+std::optional<Interval> IntervalOf(const Pairs& pairs, const PairedMeans& means,
+                                   const Metric* metric, const ComparisonOptions& options) {
+  const auto same = [&](double d) { return d == pairs.difference.front(); };
+  if (std::ranges::all_of(pairs.difference, same)) return AllAlike(pairs, metric, options.level);
+  const int64_t clusters = ClusterCount(pairs);
+  if (clusters == 0) return means.difference.interval;
+  if (!(means.difference.standard_error > 0)) {  // they cancel within every cluster
+    return EstimateMean(pairs.difference, options.level).interval;
+  }
+  if (clusters >= kFewClusters) return means.difference.interval;
+  return WildClusterInterval(pairs.difference, pairs.clusters, options.seed, 9999, options.level);
+}
+
+void CompareScores(const Pairs& pairs, const Metric* metric, const ComparisonOptions& options,
+                   Comparison* c) {
   const PairedMeans r =
       ComparePairedMeans(pairs.difference, pairs.clusters, options.seed, options.level);
-  c->ci = r.difference.interval;
-  const int64_t clusters =
-      pairs.clusters.empty() ? 0 : 1 + *std::ranges::max_element(pairs.clusters);
-  if (clusters > 0 && clusters < kFewClusters) {
-    c->ci =
-        WildClusterInterval(pairs.difference, pairs.clusters, options.seed, 9999, options.level);
-  }
+  c->ci = IntervalOf(pairs, r, metric, options);
   c->test = pairs.clusters.empty() ? "sign-flip" : "cluster-sign-flip";
   c->p = r.sign_flip_p;
   c->wilcoxon_p = r.wilcoxon_p;
@@ -187,9 +213,9 @@ Comparison CompareMetric(const Pairs& pairs, const Metric* metric,
           NonInferiorityP(EstimateMean(pairs.difference, options.level), options.margin);
     }
   } else if (c.n > 1) {
-    CompareScores(pairs, options, &c);
+    CompareScores(pairs, metric, options, &c);
   } else {
-    c.ci = {c.difference, c.difference};
+    c.ci = AllAlike(pairs, metric, options.level);
     c.test = "none: one item";
   }
   for (size_t i = 0; i < pairs.items.size(); ++i) {
@@ -231,12 +257,14 @@ void WarnAboutTask(const RunSide& a, const RunSide& b, const std::string& task, 
   }
 }
 
-void AdjustForMany(std::vector<Comparison>* comparisons) {
+void AdjustForMany(const std::vector<ComparisonSet*>& sets) {
   for (const bool family : {true, false}) {
     std::vector<double> p;
     std::vector<Comparison*> of;
-    for (Comparison& c : *comparisons) {
-      if (c.in_family == family && c.p) p.push_back(*c.p), of.push_back(&c);
+    for (ComparisonSet* set : sets) {
+      for (Comparison& c : set->comparisons) {
+        if (c.in_family == family && c.p) p.push_back(*c.p), of.push_back(&c);
+      }
     }
     const std::vector<double> adjusted = family ? HolmAdjust(p) : BenjaminiHochbergAdjust(p);
     for (size_t i = 0; i < of.size(); ++i) {
@@ -288,7 +316,7 @@ Json ToJson(const Comparison& c) {
   row.Set("a", Json(c.a));
   row.Set("b", Json(c.b));
   row.Set("difference", Json(c.difference));
-  row.Set("ci95", Json(Json::Array{Json(c.ci.low), Json(c.ci.high)}));
+  row.Set("ci95", c.ci ? Json(Json::Array{Json(c.ci->low), Json(c.ci->high)}) : Json());
   row.Set("bounds",
           c.bounded ? Json(Json::Array{Json(c.bounds.low), Json(c.bounds.high)}) : Json());
   row.Set("test", Json(c.test));
@@ -324,13 +352,17 @@ std::vector<Score> KeptScores(const RunFolder& run) {
 }
 
 ComparisonSet CompareSides(const RunSide& a, const RunSide& b, const ComparisonOptions& options) {
+  const std::vector<Score> scores_a = KeptScores(*a.run);
+  return CompareSides(a, b, scores_a, a.run == b.run ? scores_a : KeptScores(*b.run), options);
+}
+
+ComparisonSet CompareSides(const RunSide& a, const RunSide& b, const std::vector<Score>& scores_a,
+                           const std::vector<Score>& scores_b, const ComparisonOptions& options) {
   ComparisonSet set;
   set.model_a = a.model;
   set.model_b = b.model;
   set.family = options.family;
   set.level = options.level;
-  const std::vector<Score> scores_a = KeptScores(*a.run);
-  const std::vector<Score> scores_b = a.run == b.run ? scores_a : KeptScores(*b.run);
   const std::vector<std::string> others = b.run->manifest().task_names();
   for (const std::string& task : a.run->manifest().task_names()) {
     if (!Wanted(options.tasks, task) || std::ranges::count(others, task) == 0) continue;
@@ -341,9 +373,11 @@ ComparisonSet CompareSides(const RunSide& a, const RunSide& b, const ComparisonO
          "): expected items answered and scored by both, found none; run `lem bench` and `lem "
          "score` on both with the same tasks");
   }
-  AdjustForMany(&set.comparisons);
+  AdjustForMany({&set});
   return set;
 }
+
+void AdjustTogether(const std::vector<ComparisonSet*>& sets) { AdjustForMany(sets); }
 
 Json ToJson(const ComparisonSet& set) {
   Json rows = Json::MakeArray(), warnings = Json::MakeArray();

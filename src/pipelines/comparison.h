@@ -34,7 +34,8 @@ struct Comparison {
   int64_t n = 0;                        // items with a value on both sides
   int64_t missing = 0;                  // items of either plan without
   double a = 0, b = 0, difference = 0;  // over the n items; difference = b - a
-  Interval ci;
+  // Unset where the sample gives none: all differences alike (one item) in an unbounded metric.
+  std::optional<Interval> ci;
   Interval
       bounds;  // of the difference, whatever the missing values were; equal to difference when none
   bool bounded = false;  // false when the metric has no range
@@ -52,12 +53,18 @@ struct Comparison {
 struct ComparisonSet {
   std::string model_a, model_b, family;
   double level = 0.95;
+  int64_t pairs_in_family = 1;  // of models, whose comparisons were adjusted together
   std::vector<Comparison> comparisons;
   std::vector<std::string> warnings;  // different data versions, subsets, unequal questions
 };
 
 // Throws Error when the sides share no item.
 ComparisonSet CompareSides(const RunSide& a, const RunSide& b, const ComparisonOptions& options);
+// The same with these scores instead of the kept ones: of `a.model` and of `b.model`.
+ComparisonSet CompareSides(const RunSide& a, const RunSide& b, const std::vector<Score>& scores_a,
+                           const std::vector<Score>& scores_b, const ComparisonOptions& options);
+// Adjusts all p values of several sets again, as of one family (and one set of exploratory rows).
+void AdjustTogether(const std::vector<ComparisonSet*>& sets);
 Json ToJson(const ComparisonSet& set);
 
 // The definition of a task as its run kept it (task.h, Task::ToJson); null when the run has none.

@@ -85,7 +85,8 @@ std::vector<Metric> MakeList() {
       Judged("ethics.ethical_depth", 1, 10, "the original's judged dimension"),
       Judged("ethics.creative_expression", 1, 10, "the original's judged dimension"),
       Judged("ethics.self_concept", 1, 10, "the original's judged dimension"),
-      Judged("ethics.composite", 1, 10, "mean of the original's four dimensions"),
+      Judged("ethics.composite", 1, 10, "the original's stored mean of its four dimensions"),
+      Judged("ethics.dimensions", 1, 10, "the mean of these four dimensions, as they say"),
   };
   AddChoiceMetrics(list, "truthfulqa");
   AddChoiceMetrics(list, "misconceptions");

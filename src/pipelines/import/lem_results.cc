@@ -245,6 +245,7 @@ void AddSemanticScores(const fs::path& path, CollectedRun& run, Progress& progre
       }
       const Json& composite = row.At("composite", where);
       values.Set("ethics.composite", composite);
+      values.Set("ethics.dimensions", Json(sum / 4));
       odd += std::abs(composite.AsNumber(where) - sum / 4) > 0.0051 ? 1 : 0;
       if (const Json* reasoning = row.Find("reasoning")) detail.Set("reasoning", *reasoning);
       run.AddGrades(EthicsAnswer(run, item, model, "", false), std::move(values),
@@ -261,6 +262,7 @@ TaskFacts EthicsFacts() {
   TaskFacts facts;
   facts.metrics = {"lek.v1",
                    "ethics.composite",
+                   "ethics.dimensions",
                    "ethics.sovereignty",
                    "ethics.ethical_depth",
                    "ethics.creative_expression",

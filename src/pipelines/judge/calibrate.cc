@@ -121,7 +121,7 @@ void AddBinary(const Ratings& r, Json& out) {
   if (!r.probability.empty()) out.Set("reliability", Reliability(r));
 }
 
-Json Measure(const Ratings& r, int categories) {
+Json Measure(const Ratings& r, int categories, double threshold) {
   Json out = Json::MakeObject();
   out.Set("n", Json(static_cast<int64_t>(r.human.size())));
   out.Set("labels", Json(categories));
@@ -137,7 +137,10 @@ Json Measure(const Ratings& r, int categories) {
   out.Set("ac1_ci95", Pair(intervals.gwet_ac1));
   out.Set("alpha", Json(a.alpha_nominal));
   out.Set("alpha_ci95", Pair(intervals.alpha_nominal));
-  if (categories == 2) AddBinary(r, out);
+  if (categories == 2) {
+    AddBinary(r, out);
+    out.Set("threshold", Json(threshold));
+  }
   return out;
 }
 
@@ -178,7 +181,8 @@ Json MeasureAll(const LabelledData& data, const RunFolder& run, const Judge& jud
   missing = Json::MakeObject();
   for (const auto& [state, n] : states) missing.Set(state, Json(n));
   Json out = Json::MakeObject();
-  for (const auto& [metric, r] : ratings) out.Set(metric, Measure(r, data.categories.at(metric)));
+  for (const auto& [metric, r] : ratings)
+    out.Set(metric, Measure(r, data.categories.at(metric), PositiveAbove(metric)));
   return out;
 }
 

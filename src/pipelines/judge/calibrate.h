@@ -23,7 +23,7 @@ struct CalibrateOptions {
 //  "seed","metrics":{metric:{"n","labels","confusion","observed","kappa","kappa_ci95",
 //   "kappa_quadratic","ac1","ac1_ci95","alpha","alpha_ci95"; for two labels also "sensitivity",
 //   "sensitivity_ci95","specificity","specificity_ci95","precision","f1","mcc","human_rate",
-//   "judged_rate","counts":{"tp","fp","fn","tn"},"reliability":[{"from","to","n","mean","rate"}]}}}.
+//   "judged_rate","counts":{"tp","fp","fn","tn"},"threshold","reliability":[{"from","to","n","mean","rate"}]}}}.
 // Numbers that are not defined are null. Throws Error when the data is absent, naming `lem data
 // fetch`, and Interrupted after Ctrl-C.
 Json CalibrateJudge(const CalibrateOptions& options, Progress& progress);

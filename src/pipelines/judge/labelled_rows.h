@@ -33,5 +33,7 @@ LabelledData ReadLabelledData(const std::string& dataset);
 
 // A judge's value as a category of the human label.
 int CategoryOf(const std::string& metric, double value);
+// Of a metric with two labels: a value above this is the positive one.
+double PositiveAbove(const std::string& metric);
 
 }  // namespace lem

@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "pipelines/metrics.h"
 #include "pipelines/report/drawing.h"
+#include "pipelines/report/html_sections.h"
 
 namespace lem {
 namespace {
@@ -24,7 +25,9 @@ class Page {
   std::string Write() {
     Head();
     Runs();
+    out_ += SeedsHtml(data_, &book_);
     Comparisons();
+    out_ += JudgesHtml(data_, &book_);
     Scores();
     Plane();
     Groups();
@@ -55,12 +58,8 @@ class Page {
         "content=\"width=device-width,initial-scale=1\"><meta name=\"generator\" content=\"lem " +
         std::string(kVersion) + "\">";
     out_ += "<meta name=\"lem-options\" content=\"" + EscapeHtml(OptionsJson().Dump()) + "\">";
-    const fs::path folder = fs::absolute(page_).parent_path();
-    for (const auto& run : data_.runs) {
-      const std::string path =
-          fs::absolute(run->path()).lexically_proximate(folder).generic_string();
-      out_ += "<meta name=\"lem-run\" content=\"" + EscapeHtml(path) + "\">";
-    }
+    for (const auto& run : data_.runs)
+      out_ += "<meta name=\"lem-run\" content=\"" + EscapeHtml(FromPage(run->path())) + "\">";
     out_ += "<title>" + EscapeHtml(options_.title) + "</title><style>" + kPageStyle +
             "</style></head><body>";
     out_ += "<a class=\"skip\" href=\"#main\">Skip to the numbers</a><header><h1>" +
@@ -71,6 +70,41 @@ class Page {
             "href=\"#items\">Items</a></nav></header><main id=\"main\">";
   }
 
+  // A path as seen from the page's folder.
+  std::string FromPage(const fs::path& path) const {
+    return fs::absolute(path)
+        .lexically_proximate(fs::absolute(page_).parent_path())
+        .generic_string();
+  }
+
+  static Json Texts(const std::vector<std::string>& texts) {
+    Json out = Json::MakeArray();
+    for (const std::string& text : texts) out.Append(Json(text));
+    return out;
+  }
+
+  Json PairsJson() const {
+    Json families = Json::MakeArray();
+    for (const auto& pairs : options_.pairs) {
+      Json family = Json::MakeArray();
+      for (const auto& [a, b] : pairs) family.Append(Texts({a, b}));
+      families.Append(std::move(family));
+    }
+    return families;
+  }
+
+  Json SeedsJson() const {
+    Json groups = Json::MakeArray();
+    for (const ReportSeeds& group : options_.seeds) {
+      Json row = Json::MakeObject();
+      row.Set("base", Json(group.base));
+      row.Set("name", Json(group.name));
+      row.Set("models", Texts(group.models));
+      groups.Append(std::move(row));
+    }
+    return groups;
+  }
+
   Json OptionsJson() const {
     Json json = Json::MakeObject();
     json.Set("title", Json(options_.title));
@@ -79,6 +113,11 @@ class Page {
     json.Set("level", Json(options_.comparison.level));
     json.Set("margin", Json(options_.comparison.margin));
     json.Set("seed", Json(options_.comparison.seed));
+    if (!options_.pairs.empty()) json.Set("pairs", PairsJson());
+    if (!options_.seeds.empty()) json.Set("seeds", SeedsJson());
+    std::vector<std::string> files;
+    for (const std::string& file : options_.calibrations) files.push_back(FromPage(file));
+    if (!files.empty()) json.Set("calibrations", Texts(files));
     return json;
   }
 
@@ -145,7 +184,8 @@ class Page {
   void ComparisonRow(const ComparisonSet& set, const Comparison& c) {
     const std::string at =
         "cmp/" + set.model_a + "/" + set.model_b + "/" + c.task + "/" + c.metric + "/";
-    const double reach = std::max({std::abs(c.ci.low), std::abs(c.ci.high), 1e-9}) * 1.1;
+    const Interval ci = c.ci.value_or(Interval{c.difference, c.difference});
+    const double reach = std::max({std::abs(ci.low), std::abs(ci.high), 1e-9}) * 1.1;
     out_ +=
         std::string("<tr") + (c.in_family ? " class=\"family\"" : "") + "><td>" +
         EscapeHtml(c.task) +
@@ -158,15 +198,16 @@ class Page {
     cell(Number(at + "a", c.a, 3));
     cell(Number(at + "b", c.b, 3));
     cell(Number(at + "difference", c.difference, 3, true));
-    out_ += "<td>[" + Number(at + "low", c.ci.low, 3, true) + ", " +
-            Number(at + "high", c.ci.high, 3, true) + "]";
+    out_ += c.ci ? "<td>[" + Number(at + "low", ci.low, 3, true) + ", " +
+                       Number(at + "high", ci.high, 3, true) + "]"
+                 : std::string("<td>&ndash;");
     if (c.missing > 0 && c.bounded) {
       out_ += "<br><span class=\"soft\">bounds [" +
               Number(at + "bound_low", c.bounds.low, 3, true) + ", " +
               Number(at + "bound_high", c.bounds.high, 3, true) + "]</span>";
     }
     out_ += "</td><td>" +
-            IntervalSvg(c.difference, c.ci.low, c.ci.high, {-reach, reach}, 0.0,
+            IntervalSvg(c.difference, ci.low, ci.high, {-reach, reach}, 0.0,
                         c.task + " " + c.metric + " difference") +
             "</td>";
     cell(OptionalP(at + "p", c.p));

@@ -1,77 +1,17 @@
 // SPDX-License-Identifier: EUPL-1.2
 #include "pipelines/report/report.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/version.h"
 #include "pipelines/report/html_page.h"
+#include "pipelines/report/markdown_page.h"
 #include "pipelines/report/report_data.h"
 
 namespace lem {
 namespace fs = std::filesystem;
 namespace {
-
-std::string Cell(std::string text) {
-  for (size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
-    text.replace(at, 1, "\\|");
-  return text;
-}
-
-std::string OptionalText(const std::optional<double>& value, int decimals) {
-  return value ? FormatNumber(*value, decimals) : "-";
-}
-
-void MarkdownComparison(const ComparisonSet& set, std::string* out) {
-  *out += fmt::format(
-      "\n### {} -> {}\n\nDifference = second - first, paired by item, {:.0f} % intervals. * marks "
-      "the declared family ({}; Holm); the others are exploratory (Benjamini-Hochberg).\n\n",
-      set.model_a, set.model_b, 100 * set.level, set.family);
-  for (const std::string& warning : set.warnings) *out += "- note: " + warning + "\n";
-  *out +=
-      "| task | metric | n | missing | first | second | difference | interval | p | adjusted | "
-      "gained/lost | visible |\n|---|---|--:|--:|--:|--:|--:|---|--:|--:|--:|--:|\n";
-  for (const Comparison& c : set.comparisons) {
-    *out += fmt::format(
-        "| {}{}{} | {} | {} | {} | {} | {} | {} | [{}, {}] | {} | {} | {}/{} | {} |\n",
-        c.in_family ? "* " : "", Cell(c.task),
-        c.subset.empty() ? "" : " (subset: " + c.subset + ")", Cell(c.metric), c.n, c.missing,
-        FormatNumber(c.a, 3), FormatNumber(c.b, 3), FormatNumber(c.difference, 3, true),
-        FormatNumber(c.ci.low, 3, true), FormatNumber(c.ci.high, 3, true), OptionalText(c.p, 4),
-        OptionalText(c.p_adjusted, 4), c.gained.size(), c.lost.size(),
-        OptionalText(c.detectable, 3));
-  }
-}
-
-void MarkdownScores(const ReportData& data, std::string* out) {
-  *out +=
-      "\n## Scores\n\n| task | metric | model | value | 95 % interval | n | missing "
-      "|\n|---|---|---|--:|---|--:|--:|\n";
-  for (const std::string& task : data.tasks) {
-    for (const ReportSummary& row : data.summaries) {
-      const Summary& s = row.summary;
-      if (s.task != task) continue;
-      *out += fmt::format(
-          "| {}{} | {} | {} | {} | {} | {} | {} |\n", Cell(task),
-          s.subset.empty() ? "" : " (subset: " + s.subset + ")", Cell(s.metric),
-          Cell(data.models[row.model].label), s.value ? FormatNumber(*s.value, 3) : "not there",
-          s.low && s.high ? "[" + FormatNumber(*s.low, 3) + ", " + FormatNumber(*s.high, 3) + "]"
-                          : "-",
-          s.n, s.missing);
-    }
-    for (const Baseline& b : data.baselines) {
-      if (b.task == task)
-        *out += fmt::format("| {} | {} | *{}* | {} | - | {} | |\n", Cell(task), b.metric, b.rule,
-                            FormatNumber(b.value, 3), b.n);
-    }
-  }
-}
-
-// --- recheck
-// -----------------------------------------------------------------------------------------------
 
 std::string Unescape(std::string text) {
   const std::pair<const char*, const char*> kEntities[] = {
@@ -96,6 +36,34 @@ bool Between(const std::string& page, std::string_view before, std::string_view 
   return true;
 }
 
+std::vector<std::string> Texts(const Json& list, const std::string& where) {
+  std::vector<std::string> out;
+  for (const Json& text : list.AsArray(where)) out.push_back(text.AsString(where));
+  return out;
+}
+
+// What a page may lack: the pairs, seeds and calibrations that its reader chose.
+void ReadChoices(const Json& json, const std::string& where, ReportOptions* options) {
+  if (const Json* families = json.Find("pairs")) {
+    for (const Json& family : families->AsArray(where)) {
+      auto& pairs = options->pairs.emplace_back();
+      for (const Json& pair : family.AsArray(where)) {
+        const auto names = Texts(pair, where);
+        if (names.size() != 2) Fail(where, ": expected pairs of two models, found ", names.size());
+        pairs.emplace_back(names[0], names[1]);
+      }
+    }
+  }
+  if (const Json* seeds = json.Find("seeds")) {
+    for (const Json& group : seeds->AsArray(where)) {
+      options->seeds.push_back({group.At("base", where).AsString(where),
+                                group.At("name", where).AsString(where),
+                                Texts(group.At("models", where), where)});
+    }
+  }
+  if (const Json* files = json.Find("calibrations")) options->calibrations = Texts(*files, where);
+}
+
 ReportOptions OptionsOfPage(const std::string& html, const fs::path& page) {
   ReportOptions options;
   size_t at = 0;
@@ -111,10 +79,13 @@ ReportOptions OptionsOfPage(const std::string& html, const fs::path& page) {
   options.comparison.level = json.At("level", where).AsNumber(where);
   options.comparison.margin = json.At("margin", where).AsNumber(where);
   options.comparison.seed = static_cast<uint64_t>(json.At("seed", where).AsInteger(where));
-  while (Between(html, "<meta name=\"lem-run\" content=\"", "\">", &at, &text)) {
-    options.runs.push_back(
-        (fs::absolute(page).parent_path() / Unescape(text)).lexically_normal().string());
-  }
+  ReadChoices(json, where, &options);
+  const auto from_page = [&](const std::string& path) {
+    return (fs::absolute(page).parent_path() / path).lexically_normal().string();
+  };
+  for (std::string& file : options.calibrations) file = from_page(file);
+  while (Between(html, "<meta name=\"lem-run\" content=\"", "\">", &at, &text))
+    options.runs.push_back(from_page(Unescape(text)));
   return options;
 }
 
@@ -142,12 +113,7 @@ std::string HtmlReport(const ReportOptions& options, const fs::path& page, Progr
 
 std::string MarkdownReport(const ReportOptions& options, Progress& progress) {
   const ReportData data = BuildReport(options, progress);
-  std::string out =
-      "# " + options.title + "\n\nWritten by `lem report --markdown`, lem " + kVersion + ".\n";
-  if (!data.comparisons.empty()) out += "\n## Comparisons\n";
-  for (const ComparisonSet& set : data.comparisons) MarkdownComparison(set, &out);
-  MarkdownScores(data, &out);
-  return out;
+  return WriteMarkdownPage(data, options);
 }
 
 RecheckResult Recheck(const fs::path& page, Progress& progress) {

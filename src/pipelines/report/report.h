@@ -12,12 +12,28 @@
 
 namespace lem {
 
+// Models that one recipe gave with several seeds, compared with `base` together.
+struct ReportSeeds {
+  std::string base, name;
+  std::vector<std::string> models;
+};
+
 struct ReportOptions {
   std::vector<std::string> runs;
-  // Which comparisons: the first model against each other one, or "all" pairs.
+  // Which comparisons: the first model against each other one, or "all" pairs; or, when any pairs
+  // or seeds are named, exactly those. Each inner list of pairs is one family for Holm's
+  // correction.
   bool all_pairs = false;
+  std::vector<std::vector<std::pair<std::string, std::string>>> pairs;
+  std::vector<ReportSeeds> seeds;
+  // Files of `lem judge calibrate`, for judges whose run does not hold their calibration.
+  std::vector<std::string> calibrations;
   ComparisonOptions comparison;
   std::string title = "Evaluation report";
+  // Of the Markdown file only: a text below the title; a file of numbers that were published, to be
+  // shown beside those of the runs (published.h); comparisons and seeds alone.
+  std::string preface, published;
+  bool brief = false;
 };
 
 // One self-contained HTML page: no network, no external file. Run folders are remembered relative

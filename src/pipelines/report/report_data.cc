@@ -65,20 +65,63 @@ void AddItems(ReportData* data) {
   }
 }
 
+const ReportModel& ModelCalled(const ReportData& data, const std::string& name) {
+  std::string known;
+  for (const ReportModel& model : data.models) {
+    if (model.label == name) return model;
+    known += (known.empty() ? "" : ", ") + model.label;
+  }
+  FailUsage("expected the name of a model of these runs (", known, "), found ", name);
+}
+
+void Compare(const ReportModel& a, const ReportModel& b, const ReportOptions& options,
+             ReportData* data, Progress& progress) {
+  ComparisonSet set = CompareSides({a.run, a.model}, {b.run, b.model}, options.comparison);
+  set.model_a = a.label;
+  set.model_b = b.label;
+  for (const std::string& warning : set.warnings) progress.Warn(warning);
+  data->comparisons.push_back(std::move(set));
+}
+
 void AddComparisons(const ReportOptions& options, ReportData* data, Progress& progress) {
   for (size_t i = 0; i < data->models.size(); ++i) {
     for (size_t j = i + 1; j < data->models.size() && (i == 0 || options.all_pairs); ++j) {
       const ReportModel &a = data->models[i], &b = data->models[j];
       try {
-        ComparisonSet set = CompareSides({a.run, a.model}, {b.run, b.model}, options.comparison);
-        set.model_a = a.label;
-        set.model_b = b.label;
-        for (const std::string& warning : set.warnings) progress.Warn(warning);
-        data->comparisons.push_back(std::move(set));
+        Compare(a, b, options, data, progress);
       } catch (const Error& e) {
         progress.Warn(a.label + " and " + b.label + " are not compared: " + e.what());
       }
     }
+  }
+}
+
+// The pairs asked for; those of one list are corrected together.
+void AddPairs(const ReportOptions& options, ReportData* data, Progress& progress) {
+  for (const auto& pairs : options.pairs) {
+    const size_t begin = data->comparisons.size();
+    for (const auto& [a, b] : pairs) {
+      Compare(ModelCalled(*data, a), ModelCalled(*data, b), options, data, progress);
+    }
+    std::vector<ComparisonSet*> family;
+    for (size_t i = begin; i < data->comparisons.size(); ++i) {
+      data->comparisons[i].pairs_in_family = static_cast<int64_t>(pairs.size());
+      family.push_back(&data->comparisons[i]);
+    }
+    AdjustTogether(family);
+  }
+}
+
+void AddSeeds(const ReportOptions& options, ReportData* data) {
+  for (const ReportSeeds& group : options.seeds) {
+    const ReportModel& base = ModelCalled(*data, group.base);
+    std::vector<RunSide> sides;
+    for (const std::string& name : group.models) {
+      const ReportModel& model = ModelCalled(*data, name);
+      sides.push_back({model.run, model.model});
+    }
+    data->seeds.push_back(
+        CompareSeeds({base.run, base.model}, sides, group.name, options.comparison));
   }
 }
 
@@ -90,7 +133,13 @@ ReportData BuildReport(const ReportOptions& options, Progress& progress) {
   NameModels(&data);
   AddSummaries(&data);
   AddItems(&data);
-  AddComparisons(options, &data, progress);
+  if (options.pairs.empty() && options.seeds.empty()) {
+    AddComparisons(options, &data, progress);
+  } else {
+    AddPairs(options, &data, progress);
+  }
+  AddSeeds(options, &data);
+  AddCalibrations(options, &data);
   data.groups = GroupRows(data);
   data.baselines = Baselines(data);
   data.plane = SafetyPlane(data);

@@ -10,7 +10,9 @@
 #include "pipelines/comparison.h"
 #include "pipelines/report/report.h"
 #include "pipelines/run_folder.h"
+#include "pipelines/seed_spread.h"
 #include "pipelines/summary.h"
+#include "stats/agreement.h"
 
 namespace lem {
 
@@ -49,6 +51,29 @@ struct PlanePoint {
   int64_t risky = 0, benign = 0;
 };
 
+// What a calibration says of a judge and one metric. Numbers that are not defined are unset.
+struct Measured {
+  std::optional<double> value;
+  std::optional<Interval> interval;
+};
+struct CalibrationRow {
+  std::string judge, dataset, metric;
+  int64_t n = 0;
+  Measured kappa, ac1, alpha, sensitivity, specificity;
+  std::optional<BinaryCounts> counts;  // of metrics with two labels
+  std::optional<double> threshold;     // a grade above it counts as positive
+};
+
+// A judged rate as the judge gives it, and with its measured errors taken out.
+struct CorrectedRow {
+  size_t model = 0;
+  std::string task, metric, dataset;
+  int64_t positive = 0, n = 0;
+  Interval raw;  // Wilson
+  CorrectedRate corrected;
+  std::string problem;  // why there is none, when not usable
+};
+
 struct ReportItem {
   size_t model = 0;
   const Sample* sample = nullptr;
@@ -65,6 +90,10 @@ struct ReportData {
   std::vector<GroupRow> groups;
   std::vector<Baseline> baselines;
   std::vector<PlanePoint> plane;
+  std::vector<SeedSet> seeds;
+  std::vector<std::string> judges;          // that graded these runs
+  std::vector<CalibrationRow> calibration;  // of these judges
+  std::vector<CorrectedRow> corrected;
   // task -> item -> answers
   std::map<std::string, std::map<std::string, std::vector<ReportItem>>> items;
 };
@@ -73,5 +102,8 @@ ReportData BuildReport(const ReportOptions& options, Progress& progress);
 std::vector<GroupRow> GroupRows(const ReportData& data);
 std::vector<Baseline> Baselines(const ReportData& data);
 std::vector<PlanePoint> SafetyPlane(const ReportData& data);
+// Fills judges, calibration and corrected, from run.json and from the files of the options. A file
+// of a judge (or of words of a judge) that graded none of the runs is an Error.
+void AddCalibrations(const ReportOptions& options, ReportData* data);
 
 }  // namespace lem
