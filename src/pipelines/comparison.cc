@@ -177,6 +177,10 @@ void CompareScores(const Pairs& pairs, const Metric* metric, const ComparisonOpt
   const PairedMeans r =
       ComparePairedMeans(pairs.difference, pairs.clusters, options.seed, options.level);
   c->ci = IntervalOf(pairs, r, metric, options);
+  if (c->ci && metric && metric->low < metric->high) {  // differences beyond the range do not exist
+    const double reach = metric->high - metric->low;
+    c->ci = Interval{std::max(c->ci->low, -reach), std::min(c->ci->high, reach)};
+  }
   c->test = pairs.clusters.empty() ? "sign-flip" : "cluster-sign-flip";
   c->p = r.sign_flip_p;
   c->wilcoxon_p = r.wilcoxon_p;

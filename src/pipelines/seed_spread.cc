@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/check.h"
+#include "pipelines/metrics.h"
 
 namespace lem {
 namespace {
@@ -50,11 +51,19 @@ std::vector<std::vector<Score>> CommonScores(std::span<const RunSide> seeds) {
   return common;
 }
 
+// Differences beyond the metric's range do not exist.
+Interval WithinRange(Interval interval, const std::string& metric) {
+  const Metric* known = FindMetric(metric);
+  if (known == nullptr || !(known->low < known->high)) return interval;
+  const double reach = known->high - known->low;
+  return {std::max(interval.low, -reach), std::min(interval.high, reach)};
+}
+
 void AddSpread(double level, SeedRow* row) {
   if (row->differences.size() < 2) return;
   const MeanEstimate over = EstimateMean(row->differences, level);
   row->spread = over.standard_error * std::sqrt(static_cast<double>(row->differences.size()));
-  if (*row->spread > 0) row->over_seeds = over.interval;
+  if (*row->spread > 0) row->over_seeds = WithinRange(over.interval, row->mean.metric);
 }
 
 }  // namespace

@@ -131,6 +131,14 @@ TEST_F(ReportTest, OneItemHasNoZeroWidth) {
   EXPECT_GT(c.ci->high - c.ci->low, 5);
 }
 
+TEST_F(ReportTest, IntervalsStayWithinTheRange) {
+  Add("a", "do_not_answer.safety", {1, 1});
+  Add("b", "do_not_answer.safety", {1, 10});
+  const Comparison c = Build(Options()).comparisons.at(0).comparisons.at(0);
+  EXPECT_EQ(c.ci->low, -9);
+  EXPECT_EQ(c.ci->high, 9);
+}
+
 TEST_F(ReportTest, PairsOfOneListAreOneFamily) {
   Add("a", "do_not_answer.harmful", Hits(0, 30));
   Add("b", "do_not_answer.harmful", Hits(6, 30));
@@ -173,6 +181,7 @@ TEST_F(ReportTest, SeedsAndItemsAreTwoSamples) {
   // One degree of freedom: t = 12.706, standard error 2/39.
   ASSERT_TRUE(row.over_seeds.has_value());
   EXPECT_NEAR(row.over_seeds->low, (12 - 12.7062 * 2) / 39, 1e-4);
+  EXPECT_NEAR(row.over_seeds->high, (12 + 12.7062 * 2) / 39, 1e-4);
   // The interval over items is that of 39 differences, however many seeds there are.
   Values mean;
   for (int i = 0; i < 39; ++i)
