@@ -32,6 +32,17 @@ void ManyRows(benchmark::State& state, GgmlType type) {
   bench::Report(state, "GFLOP/s", 2.0 * state.range(0) * in * out, bench::GemmCeiling());
 }
 
+void Rounded(benchmark::State& state, GgmlType type) {
+  const int64_t in = 1536, out = 576;
+  OwnedMatrix m = GgmlMatrix(type, out, in);
+  m.Bind();
+  const auto w = CpuBackend().Prepare(m.matrix, {.form = WeightOptions::Form::kRounded});
+  TestMat x(state.range(0), in, 3, 1, 0, 0), y(state.range(0), out, 0, 1, 0, 0);
+  TestBFloat16 x16(x);
+  for (auto _ : state) CpuBackend().MatMul(x16, *w, y);
+  bench::Report(state, "GFLOP/s", 2.0 * state.range(0) * in * out, bench::GemmCeiling());
+}
+
 void InputGradient(benchmark::State& state, GgmlType type) {
   const int64_t in = 1536, out = 576;
   OwnedMatrix m = GgmlMatrix(type, out, in);
@@ -73,6 +84,7 @@ void Register(GgmlType type) {
       ->Arg(64)
       ->Arg(256)
       ->Arg(512);
+  add("Rounded", [=](benchmark::State& s) { Rounded(s, type); })->Arg(64)->Arg(512);
   add("InputGradient", [=](benchmark::State& s) { InputGradient(s, type); })->Arg(64)->Arg(512);
   add("Load", [=](benchmark::State& s) { Load(s, type); });
 }

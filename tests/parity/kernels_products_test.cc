@@ -48,6 +48,7 @@ struct Case {
   bool gradients;
 };
 constexpr Case kCases[] = {{Precision::kBFloat16, Form::kCompact, false},
+                           {Precision::kBFloat16, Form::kRounded, true},
                            {Precision::kFloat32, Form::kCompact, true},
                            {Precision::kBFloat16, Form::kDense, true},
                            {Precision::kFloat32, Form::kDense, false},

@@ -104,7 +104,8 @@ struct Products {
   void (*expand_scales)(const QuantScales&, float* d, float* m);
   // multiply_grouped straight from codes, the same bits; may be null
   void (*multiply_codes)(const CodesCall&);
-  // The exact values of one block as (32 k, 32 rows); else like expand_gradient.
+  // The values of one block as units [step][32 rows], bfloat16 ones rounded; else like
+  // expand_gradient.
   void (*expand_values)(const QuantCodes&, QuantRounding, const uint8_t* codes, const float* d,
                         const float* m, int64_t groups, float* out);
   // 32 columns of one panel dequantised and packed over its rows: units [row step][32]. d, m: of

@@ -137,16 +137,22 @@ void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx) {
   LEM_CHECK(dy.rows == dx.rows);
   if (dy.rows == 0) return;
   const PackedRows a(w.products(), dy, false, dy.rows, dy.cols, 0);
-  ForTiles((w.cols() + kPanel - 1) / kPanel, a.blocks(),
-           [&](int64_t p, int64_t begin, int64_t end) {
-             thread_local AlignedFloats scratch;
-             const float* units = w.Backward(p, scratch);
-             for (int64_t b = begin; b < end; ++b)
-               w.products().multiply({a.units(b), a.width(b), units, kPanel, a.steps(), a.width(b),
-                                      std::min(kPanel, w.cols() - p * kPanel),
-                                      dx.data + b * kBlockRows * dx.stride + p * kPanel,
-                                      static_cast<int64_t>(dx.stride), 1.0f, true});
-           });
+  // A vocabulary's rows come in parts whose panel (128 KiB) and gradients stay in the second cache.
+  constexpr int64_t kRows = 2048;
+  for (int64_t k = 0; k < w.rows(); k += kRows) {
+    const int64_t end = std::min(w.rows(), k + kRows), step = w.products().step;
+    const auto multiply = [&](int64_t p, int64_t first, int64_t last) {
+      thread_local AlignedFloats scratch;
+      const float* units = w.Backward(p, k, end, scratch);
+      for (int64_t b = first; b < last; ++b)
+        w.products().multiply({a.units(b) + k / step * a.width(b), a.width(b), units, kPanel,
+                               (end - k + step - 1) / step, a.width(b),
+                               std::min(kPanel, w.cols() - p * kPanel),
+                               dx.data + b * kBlockRows * dx.stride + p * kPanel,
+                               static_cast<int64_t>(dx.stride), 1.0f, true});
+    };
+    ForTiles((w.cols() + kPanel - 1) / kPanel, a.blocks(), multiply);
+  }
 }
 
 void AddProduct(const Products& products, float s, PlainOperand a, PlainOperand b, Mat c) {

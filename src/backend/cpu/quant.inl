@@ -386,6 +386,63 @@ static void MultiplyCodes(const CodesCall& call) {
   });
 }
 
+// --- dequantised operands: the 16 pairs of one half-block, each number d * code + m in the file's
+// rounding, then in bfloat16. d, m: this half's scales of the block's first group.
+
+template <int kBits, bool kSigned>
+LEM_INLINE void ValuePairs(QuantRounding rounding, const uint8_t* half, const CodeTable& table,
+                           const float* d, const float* m, int64_t groups, __m512i (&v)[16]) {
+  alignas(64) int16_t order[32];
+  for (int i = 0; i < 32; ++i) order[i] = static_cast<int16_t>(i / 2 + i % 2 * 16);
+  const __m512i interleave = _mm512_load_si512(order);
+#pragma GCC unroll 16
+  for (int p = 0; p < 16; ++p) {
+    const int64_t at = 2 * p * groups / 32 * kPanel;
+    const F16x scale = Load(d + at), offset = m ? Load(m + at) : Set(0);
+    const __m512i pair = CodePair<kBits, kSigned>(half, p, table);
+    const F16x even = DequantizeLanes(rounding, scale, {(VecF)EvenOf(pair)}, offset);
+    const F16x odd = DequantizeLanes(rounding, scale, {(VecF)OddOf(pair)}, offset);
+    const __m512i both = PairsOf((__m512)even.part[0], (__m512)odd.part[0]);
+    v[p] = _mm512_permutexvar_epi16(interleave, both);
+  }
+}
+
+static void ExpandValuePairs(const QuantCodes& q, QuantRounding rounding, const uint8_t* codes,
+                             const float* d, const float* m, int64_t groups, float* out) {
+  ByBits(q, [&]<int kBits, bool kSigned>() {
+    const CodeTable table = TableOf(q);
+    for (int64_t first = 0; first < kPanel; first += kLanes, codes += 64 * kBits) {
+      __m512i v[16];
+      ValuePairs<kBits, kSigned>(rounding, codes, table, d + first, m ? m + first : nullptr, groups,
+                                 v);
+#pragma GCC unroll 16
+      for (int p = 0; p < 16; ++p) _mm512_storeu_si512(out + p * kPanel + first, v[p]);
+    }
+  });
+}
+
+// The same numbers as pairs of rows: transposed, a register holds one row's 32 k in order.
+static void ExpandGradientPairs(const QuantCodes& q, QuantRounding rounding, const uint8_t* codes,
+                                const float* d, const float* m, int64_t groups, float* out) {
+  alignas(64) int16_t order[64];
+  for (int i = 0; i < 64; ++i) order[i] = static_cast<int16_t>(i / 2 + i % 2 * 32);
+  const __m512i low = _mm512_load_si512(order), high = _mm512_load_si512(order + 32);
+  ByBits(q, [&]<int kBits, bool kSigned>() {
+    const CodeTable table = TableOf(q);
+    for (int64_t first = 0; first < kPanel; first += kLanes, codes += 64 * kBits) {
+      __m512i v[16];
+      ValuePairs<kBits, kSigned>(rounding, codes, table, d + first, m ? m + first : nullptr, groups,
+                                 v);
+      Transpose16(v);
+#pragma GCC unroll 8
+      for (int r = 0; r < 16; r += 2, out += kPanel) {
+        _mm512_storeu_si512(out, _mm512_permutex2var_epi16(v[r], low, v[r + 1]));
+        _mm512_storeu_si512(out + kLanes, _mm512_permutex2var_epi16(v[r], high, v[r + 1]));
+      }
+    }
+  });
+}
+
 #else
 
 // Code of (row, k) in one half-block.
@@ -428,16 +485,19 @@ static void DequantizeBlock(const QuantCodes& q, QuantRounding rounding, const u
 }
 
 #if defined(__AVX512BF16__)
-template <int kStep>
-static void ExpandGradient(const QuantCodes& q, QuantRounding rounding, const uint8_t* codes,
-                           const float* d, const float* m, int64_t groups, float* out) {
+static void ExpandGradientFloats(const QuantCodes& q, QuantRounding rounding, const uint8_t* codes,
+                                 const float* d, const float* m, int64_t groups, float* out) {
   alignas(64) float block[32 * kPanel];
   DequantizeBlock(q, rounding, codes, d, m, groups, block);
-  const PackCall pack{block, false, false, kPanel, kPanel, kPanel, kPanel, out};
-  if constexpr (kStep == 2) return PackUnits<PairUnits>(pack);
-  PackUnits<FloatUnits>(pack);
+  PackUnits<FloatUnits>({block, false, false, kPanel, kPanel, kPanel, kPanel, out});
 }
 #else
+static void ExpandRoundedValues(const QuantCodes& q, QuantRounding rounding, const uint8_t* codes,
+                                const float* d, const float* m, int64_t groups, float* out) {
+  DequantizeBlock(q, rounding, codes, d, m, groups, out);
+  for (int64_t i = 0; i < 32 * kPanel; i += kLanes) Store(out + i, Rounded(Load(out + i)));
+}
+
 template <bool kRound>
 static void ExpandGradient(const QuantCodes& q, QuantRounding rounding, const uint8_t* codes,
                            const float* d, const float* m, int64_t groups, float* out) {

@@ -19,7 +19,7 @@ static constexpr Products kFloat = {1,
                                     ExpandScales,
                                     nullptr,
                                     DequantizeBlock,
-                                    ExpandGradient<1>};
+                                    ExpandGradientFloats};
 static constexpr Products kBFloat = {2,
                                      PackUnits<PairUnits>,
                                      Multiply<PairUnit>,
@@ -28,8 +28,8 @@ static constexpr Products kBFloat = {2,
                                      ExpandCodesPairs,
                                      ExpandScales,
                                      MultiplyCodes,
-                                     DequantizeBlock,
-                                     ExpandGradient<2>};
+                                     ExpandValuePairs,
+                                     ExpandGradientPairs};
 #else
 static constexpr Products kFloat = {1,
                                     PackFloats<false>,
@@ -49,7 +49,7 @@ static constexpr Products kBFloat = {1,
                                      ExpandCodesFloat,
                                      ExpandScales,
                                      nullptr,
-                                     DequantizeBlock,
+                                     ExpandRoundedValues,
                                      ExpandGradient<true>};
 #endif
 

@@ -27,7 +27,7 @@ class DenseWeight final : public CpuWeight {
     const int64_t inputs = (cols() + kPanel - 1) / kPanel, size = Steps(rows()) * kPanel;
     backward_.Reserve(inputs * size + 16);
     ParallelFor(inputs, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) PackBackward(p, backward_.data() + p * size);
+      for (int64_t p = begin; p < end; ++p) PackBackward(p, 0, rows(), backward_.data() + p * size);
     });
   }
 
@@ -35,11 +35,12 @@ class DenseWeight final : public CpuWeight {
   Panel Forward(int64_t panel, AlignedFloats&) const override {
     return {forward_.data() + panel * stride_};
   }
-  const float* Backward(int64_t panel, AlignedFloats& scratch) const override {
-    const int64_t size = Steps(rows()) * kPanel;
-    if (backward_.size() > 0) return backward_.data() + panel * size;
-    float* out = scratch.Reserve(size + 16);
-    PackBackward(panel, out);
+  const float* Backward(int64_t panel, int64_t begin, int64_t end,
+                        AlignedFloats& scratch) const override {
+    if (backward_.size() > 0)
+      return backward_.data() + panel * Steps(rows()) * kPanel + begin / products_.step * kPanel;
+    float* out = scratch.Reserve(Steps(end - begin) * kPanel + 16);
+    PackBackward(panel, begin, end, out);
     return out;
   }
 
@@ -62,15 +63,15 @@ class DenseWeight final : public CpuWeight {
     return BFloat16ToFloat(static_cast<uint16_t>(pair >> 16 * (k % 2)));
   }
 
-  void PackBackward(int64_t panel, float* out) const {
+  void PackBackward(int64_t panel, int64_t begin, int64_t end, float* out) const {
     const int64_t first = panel * kPanel, count = std::min(kPanel, cols() - first);
     float block[kPanel * kPanel];
-    for (int64_t row = 0; row < rows(); row += kPanel) {
-      const int64_t n = std::min(kPanel, rows() - row);
+    for (int64_t row = begin; row < end; row += kPanel) {
+      const int64_t n = std::min(kPanel, end - row);
       for (int64_t r = 0; r < n; ++r)
         for (int64_t k = 0; k < count; ++k) block[r * kPanel + k] = Unit(row + r, first + k);
-      products_.pack(
-          {block, false, true, kPanel, count, kPanel, n, out + row / products_.step * kPanel});
+      products_.pack({block, false, true, kPanel, count, kPanel, n,
+                      out + (row - begin) / products_.step * kPanel});
     }
   }
 
@@ -82,18 +83,19 @@ class DenseWeight final : public CpuWeight {
 class QuantWeight final : public CpuWeight {
  public:
   QuantWeight(const StoredMatrix& matrix, const WeightOptions& options, const Kernels& kernels)
-      : CpuWeight(matrix, options.precision, kernels), q_(matrix) {}
+      : CpuWeight(matrix, options.precision, kernels),
+        q_(matrix),
+        values_(precision_ == Precision::kFloat32 ||
+                options.form == WeightOptions::Form::kRounded) {}
 
   uint64_t bytes() const override { return q_.bytes(); }
-  // In float32 precision panels hold the exact values; in bfloat16 the integers, which bfloat16
-  // holds exactly, and the scales stay outside (docs/numerics.md).
-  int64_t group_steps() const override {
-    return precision_ == Precision::kFloat32 ? 0 : q_.group() / products_.step;
-  }
+  // Panels hold the values, or the integers, which bfloat16 holds exactly, and the scales stay
+  // outside (docs/numerics.md).
+  int64_t group_steps() const override { return values_ ? 0 : q_.group() / products_.step; }
   void ReadRow(int64_t row, std::span<float> out) const override { q_.DequantizeRow(row, out); }
 
   Panel Forward(int64_t panel, AlignedFloats& scratch) const override {
-    if (precision_ == Precision::kFloat32) return {ExactPanel(panel, scratch)};
+    if (values_) return ValuePanel(panel, scratch);
     const int64_t size = Steps(cols()) * kPanel;
     float* units = scratch.Reserve(size + 2 * Scales() + 16);
     products_.expand_codes(q_.codes(), q_.PanelCodes(panel), cols() / 32, units);
@@ -113,18 +115,19 @@ class QuantWeight final : public CpuWeight {
     call->scale_stride = q_.PanelScales(1).data - q_.PanelScales(0).data;
   }
 
-  const float* Backward(int64_t panel, AlignedFloats& scratch) const override {
-    const int64_t block = kPanel / products_.step * kPanel;
-    float* out = scratch.Reserve(q_.panels() * block + 16);
+  const float* Backward(int64_t panel, int64_t begin, int64_t end,
+                        AlignedFloats& scratch) const override {
+    const int64_t block = kPanel / products_.step * kPanel, last = (end + kPanel - 1) / kPanel;
+    float* out = scratch.Reserve((last - begin / kPanel) * block + 16);
     const QuantCodes codes = q_.codes();
     float d[16 * kPanel], m[16 * kPanel];  // at most one super-block's groups
-    for (int64_t p = 0; p < q_.panels(); ++p) {
+    for (int64_t p = begin / kPanel, at_block = 0; p < last; ++p, at_block += block) {
       int64_t first;
       products_.expand_scales(q_.BlockScales(p, panel, &first), d, q_.has_offset() ? m : nullptr);
       const int64_t at = (panel * 32 / q_.group() - first) * kPanel;
       products_.expand_gradient(codes, q_.rounding(), q_.PanelCodes(p) + panel * 128 * codes.bits,
                                 d + at, q_.has_offset() ? m + at : nullptr, GroupsPerBlock(),
-                                out + p * block);
+                                out + at_block);
     }
     return out;
   }
@@ -139,20 +142,21 @@ class QuantWeight final : public CpuWeight {
     return {units, d, m};
   }
 
-  // The panel's float32 values: (cols, 32).
-  const float* ExactPanel(int64_t panel, AlignedFloats& scratch) const {
-    float* units = scratch.Reserve(cols() * kPanel + 2 * Scales() + 16);
-    const Panel s = WithScales(panel, units, units + cols() * kPanel);
+  Panel ValuePanel(int64_t panel, AlignedFloats& scratch) const {
+    const int64_t size = Steps(cols()) * kPanel;
+    float* units = scratch.Reserve(size + 2 * Scales() + 16);
+    const Panel s = WithScales(panel, units, units + size);
     for (int64_t k = 0; k < cols(); k += 32) {
       const int64_t at = k / q_.group() * kPanel;
-      products_.expand_values(q_.codes(), q_.rounding(),
-                              q_.PanelCodes(panel) + k * 4 * q_.codes().bits, s.d + at,
-                              s.m ? s.m + at : nullptr, GroupsPerBlock(), units + k * kPanel);
+      products_.expand_values(
+          q_.codes(), q_.rounding(), q_.PanelCodes(panel) + k * 4 * q_.codes().bits, s.d + at,
+          s.m ? s.m + at : nullptr, GroupsPerBlock(), units + k / products_.step * kPanel);
     }
-    return units;
+    return {units};
   }
 
   QuantMatrix q_;
+  bool values_;
 };
 
 void CheckShape(const StoredMatrix& m) {
@@ -185,7 +189,7 @@ void CpuWeight::SetCodes(int64_t, int64_t, CodesCall*) const { LEM_CHECK(false);
 std::unique_ptr<CpuWeight> MakeWeight(const StoredMatrix& matrix, const WeightOptions& options,
                                       const Kernels& kernels) {
   CheckShape(matrix);
-  const bool compact = options.form == WeightOptions::Form::kCompact && matrix.plus == 0;
+  const bool compact = options.form != WeightOptions::Form::kDense && matrix.plus == 0;
   if (compact && QuantMatrix::IsQuantized(matrix))
     return std::make_unique<QuantWeight>(matrix, options, kernels);
   return std::make_unique<DenseWeight>(matrix, options, kernels);

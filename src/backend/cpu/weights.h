@@ -31,8 +31,9 @@ class CpuWeight : public Weight {
     Ahead codes = {}, scales = {};
   };
   virtual Panel Forward(int64_t panel, AlignedFloats& scratch) const = 0;
-  // 32 columns packed over rows, for products with gradients.
-  virtual const float* Backward(int64_t panel, AlignedFloats& scratch) const = 0;
+  // 32 columns packed over rows [begin, end), for products with gradients; begin in whole panels.
+  virtual const float* Backward(int64_t panel, int64_t begin, int64_t end,
+                                AlignedFloats& scratch) const = 0;
   virtual int64_t group_steps() const { return 0; }  // > 0: forward panels are grouped
   // The codes and scales of one or two panels, for multiply_codes: the same bits as through
   // Forward. Only for grouped weights.
