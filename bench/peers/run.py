@@ -1,97 +1,131 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Called by run.sh: alternates lem and its peers on the same work and writes docs/performance.md."""
+"""Called by run.sh: measures the parts asked for, keeps each as JSON, and composes docs/performance.md of all that were ever measured."""
 import argparse
 import datetime
 import json
-import os
 import pathlib
-import shutil
 import statistics
-import subprocess
 import sys
+import time
 
-ROWS, LAYERS = 24, 16
+import answers
+import evaluation
+import page
+import programs
+import training
 
-
-def run(command):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
-def lem_epoch(lem, model, data, work, layers):
-    log = work / "log.jsonl"
-    shutil.rmtree(work / "adapter", ignore_errors=True)
-    run([lem, "train", "--model", model, "--train", "--data", data, "--mask", "prompt", "--batch-size", 2, "--iters", ROWS // 2 + 1,
-         "--num-layers", layers, "--val-batches", 0, "--log", log, "--adapter-path", work / "adapter"])
-    rows = [json.loads(line) for line in open(log)]
-    steps = [r for r in rows if "loss" in r and "tokens_per_second" in r][1:]
-    seconds = sum(r["tokens"] / r["tokens_per_second"] for r in steps)
-    return {"seconds_per_step": seconds / len(steps), "peak_bytes": max(r["peak_memory_bytes"] for r in steps)}
+PARTS = ("train", "prompt", "decode", "batch", "lm-eval", "startup", "scaling", "shapes")
 
 
-def generate(lem, model, prompt_words, tokens, batch):
-    command = [lem, "generate", "--model", model, "--ignore-chat-template", "--json", "--max-tokens", tokens, "--batch-size", batch]
-    for i in range(batch):
-        command += ["--prompt", f"{i} " + "the river runs past the old mill and " * (prompt_words // 8)]
-    return json.loads(run(command))
+class Bench(programs.Bench):
+    def __init__(self, args):
+        super().__init__(args)
+        self.data = pathlib.Path(args.data)
+        self.models = args.models.split(",")
+        self.machine = self.doctor()
+        self.threads_used = self.machine["threads"]
+
+    def gsm8k(self):
+        return [json.loads(line) for line in open(self.data / "gsm8k" / "test.jsonl")]
+
+    def questions(self):
+        return [row["question"] for row in self.gsm8k()]
+
+    def client_command(self, venv, *arguments, **options):
+        return programs.process([self.python(venv), *arguments], **options)
+
+    def say(self, *what):
+        print(datetime.datetime.now().strftime("%H:%M:%S"), *what, flush=True)
 
 
-def spread(values, digits=2):
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+def measure_startup(bench):
+    found = {}
+    for model in bench.models:
+        gguf = bench.gguf(model)
+        command = ["--model", gguf, "--ignore-chat-template", "--max-tokens", 1, "--prompt", "The capital of France is"]
+        bench.run_lem("generate", *command)
+        found[model] = [bench.run_lem("generate", *command).seconds for _ in range(5)]
+        bench.say(model, "start-up", found[model])
+    return found
+
+
+def measure_decoding(bench, model):
+    """lem's rate against the length of what stands before, the number of sequences, and threads."""
+    gguf, words, out = bench.gguf(model), " ".join(bench.questions()).split(), []
+    tokens, lengths, batches = (4, (32,), (1, 2)) if bench.quick else (64, (64, 512, 1024, 2048), (1, 2, 4, 8, 16))
+
+    def rate(varied, prompts, batch, threads):
+        made = [answers.lem_generate(bench, gguf, prompts, tokens, batch, threads=threads) for _ in range(1 if bench.quick else 3)]
+        out.append({"varied": varied, "context": made[0]["results"][0]["prompt_tokens"], "batch": batch, "threads": threads or bench.threads_used,
+                    "prompt": statistics.median(m["prompt_tps"] for m in made), "decode": statistics.median(m["generation_tps"] for m in made),
+                    "peak_bytes": max(m["peak_memory_bytes"] for m in made)})
+        bench.say(model, out[-1])
+
+    for length in lengths:
+        rate("context", [answers.text_of(bench, gguf, words, length)], 1, bench.threads)
+    short = [" ".join(words[40 * i:40 * i + 24]) for i in range(16)]
+    for batch in batches:
+        rate("batch", short[:batch], batch, bench.threads)
+    for threads in (1, 2):
+        if threads <= bench.threads_used:
+            rate("threads", [answers.text_of(bench, gguf, words, lengths[-1] // 4)], 1, threads)
+    return out
+
+
+def measure_scaling(bench):
+    return {model: {"train": training.measure_scaling(bench, model), "decode": measure_decoding(bench, model)} for model in bench.models}
+
+
+def keep(bench, part, begin, result):
+    """With quick runs under another name: their numbers never reach the page."""
+    record = {"part": part, "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), "minutes": (time.time() - begin) / 60,
+              "command": "bench/peers/run.sh " + " ".join(sys.argv[sys.argv.index("--") + 1:] if "--" in sys.argv else []),
+              "repeats": bench.args.repeats, "machine": bench.machine, "result": result}
+    (bench.work / f"{part}.json").write_text(json.dumps(record, indent=1))
+    bench.say(part, f"{record['minutes']:.1f} minutes")
+
+
+def measure(bench, wanted):
+    single = {"train": training.measure_peers, "lm-eval": evaluation.measure, "startup": measure_startup, "scaling": measure_scaling,
+              "shapes": training.measure_shapes}
+    together = [part for part in answers.WORK if part in wanted]
+    for part in wanted:
+        begin = time.time()
+        bench.machine = bench.doctor()
+        if part in single:
+            keep(bench, part, begin, single[part](bench))
+        elif part == together[0]:  # the three share their processes
+            result = answers.measure(bench, together)
+            for each in together:
+                keep(bench, each, begin, result)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    for flag in ("--lem", "--data", "--out"):
+    for flag in ("--lem", "--venvs", "--data", "--out"):
         parser.add_argument(flag, required=True)
-    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--work", default="build/peers")
-    args = parser.parse_args()
-    work = pathlib.Path(args.work)
-    work.mkdir(parents=True, exist_ok=True)
-    doctor = json.loads(run([args.lem, "doctor", "--json"]))
-    rows = [json.loads(line) for line in open(pathlib.Path(args.data) / "gsm8k" / "test.jsonl")][:ROWS]
-    data = work / "data"
-    data.mkdir(exist_ok=True)
-    (data / "train.jsonl").write_text("".join(json.dumps({"messages": [
-        {"role": "user", "content": r["question"]}, {"role": "assistant", "content": r["answer"]}]}) + "\n" for r in rows))
-
-    out = ["# Performance", "", f"Written by `bench/peers/run.sh` on {datetime.date.today()}, lem {doctor['version']} ({doctor['commit']}), "
-           f"{doctor['cpu']}, {doctor['threads']} threads, kernels {doctor['kernels']}.", "",
-           f"The machine's own ceilings, measured beside: {doctor['gemm_bfloat16_flops'] / 1e9:.0f} GFLOP/s bfloat16 and "
-           f"{doctor['gemm_float32_flops'] / 1e9:.0f} float32 (one large oneDNN product), {doctor['read_bytes_per_second'] / 1e9:.1f} GB/s "
-           "reading. Medians of alternating runs, the range behind them.", "",
-           f"## One LoRA step: {ROWS} GSM8K rows by two, prompt masked, rank 8 on all projections of the last {LAYERS} blocks", "",
-           "| model | lem, 4-bit base, s | PEFT, bf16, s | ratio | lem peak, GB | PEFT peak, GB |", "|---|---|---|--:|--:|--:|"]
-    for model in ("smollm2-135m-instruct", "gemma-3-270m"):
-        folder = work / f"{model}-bf16"
-        if not folder.exists():
-            run([args.lem, "convert", "--model", model, "--mlx-path", folder, "--dtype", "bfloat16"])
-        chat = folder / "chat_template.jinja"
-        if model.startswith("gemma") and not chat.exists():  # the base model has no template; both sides use the family's
-            chat.write_text("{{ bos_token }}{% for m in messages %}<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
-                            "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}")
-        ours, theirs = [], []
-        for _ in range(args.repeats):
-            ours.append(lem_epoch(args.lem, model, data, work, LAYERS))
-            theirs.append(json.loads(run([sys.executable, "bench/peers/train_peft.py", folder, data / "train.jsonl", doctor["threads"],
-                                          LAYERS]).strip().splitlines()[-1]))
-        a, b = [r["seconds_per_step"] for r in ours], [r["seconds_per_step"] for r in theirs]
-        out.append(f"| {model} | {spread(a)} | {spread(b)} | {statistics.median(b) / statistics.median(a):.1f} | "
-                   f"{max(r['peak_bytes'] for r in ours) / 1e9:.2f} | {max(r['peak_bytes'] for r in theirs) / 1e9:.2f} |")
-    out += ["", "## Answers: a prompt of about 500 tokens, one sequence and sixteen", "",
-            "| model | prompt, tokens/s | one sequence, tokens/s | sixteen, tokens/s | peak, GB |", "|---|--:|--:|--:|--:|"]
-    for model in ("smollm2-135m-instruct", "gemma-3-270m"):
-        long = [generate(args.lem, model, 500, 2, 1) for _ in range(args.repeats)]
-        one = [generate(args.lem, model, 16, 128, 1) for _ in range(args.repeats)]
-        many = [generate(args.lem, model, 16, 128, 16) for _ in range(args.repeats)]
-        out.append(f"| {model} | {spread([r['prompt_tps'] for r in long], 0)} | {spread([r['generation_tps'] for r in one], 0)} | "
-                   f"{spread([r['generation_tps'] for r in many], 0)} | {max(r['peak_memory_bytes'] for r in long + one + many) / 1e9:.2f} |")
-    out += ["", "Not measured here: mlx-lm, llama.cpp, ik_llama.cpp, OpenVINO GenAI and lm-evaluation-harness side by side.", ""]
-    pathlib.Path(args.out).write_text("\n".join(out))
-    print("\n".join(out))
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between: " + ", ".join(PARTS))
+    parser.add_argument("--models", default="smollm2-135m-instruct,gemma-3-270m", help="names in lem's store, .gguf files, or shapes; the first is evaluated")
+    parser.add_argument("--shapes", default="", help="of the part shapes; default: all")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that every program runs; the page is not written")
+    parser.add_argument("--page-only", action="store_true", help="compose the page from what was measured before")
+    args = parser.parse_args([a for a in sys.argv[1:] if a != "--"])
+    wanted = args.only.split(",")
+    if unknown := [part for part in wanted if part not in PARTS]:
+        sys.exit(f"--only {args.only}: expected some of {', '.join(PARTS)}, found {unknown[0]}")
+    kept = pathlib.Path(args.work)
+    if args.quick:
+        args.work, args.out = str(kept / "quick"), str(kept / "quick" / "performance.md")
+    if not args.page_only:
+        bench = Bench(args)
+        if args.quick:
+            bench.borrow(kept)
+        measure(bench, wanted)
+    pathlib.Path(args.out).write_text(page.compose(pathlib.Path(args.work)))
+    print(args.out)
 
 
 if __name__ == "__main__":

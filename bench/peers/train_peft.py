@@ -3,6 +3,7 @@
 
 Rows are sorted by length and batched by two, the prompt is masked, the adapter sits on all seven projections of the last 16 blocks.
 """
+import importlib.metadata
 import json
 import resource
 import sys
@@ -52,4 +53,5 @@ losses = [step(pair) for pair in pairs]
 seconds = time.perf_counter() - begin
 print(json.dumps({"seconds_per_step": seconds / len(pairs), "tokens": sum(len(ids) for ids, _ in rows), "steps": len(pairs),
                   "seconds": seconds, "first_loss": losses[0],
-                  "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+                  "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                  "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")}}))

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Composes docs/performance.md of the parts kept as JSON. Nothing is measured here, and what was not measured says so."""
+import json
+import statistics
+
+OF_LLAMA = "llama.cpp, same GGUF"
+TITLES = {"prompt": "prompt of 512 tokens", "decode": "one sequence", "batch": "sixteen sequences"}
+
+
+def read(work, part):
+    path = work / f"{part}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def number(value):
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}"
+
+
+def spread(values):
+    if len(values) == 1:
+        return number(values[0])
+    return f"{number(statistics.median(values))} ({number(min(values))}-{number(max(values))})"
+
+
+def middle(values):
+    return statistics.median(values) if values else None
+
+
+def verdict(met):
+    return "met" if met else "missed"
+
+
+def gigabytes(value):
+    return f"{value / 1e9:.2f}"
+
+
+class Page:
+    def __init__(self, work):
+        self.parts = {part: read(work, part) for part in ("train", "prompt", "decode", "batch", "lm-eval", "startup", "scaling", "shapes")}
+        self.targets, self.sections = [], []
+
+    def part(self, name):
+        return self.parts[name]
+
+    def target(self, work, model, lem, against, ratio, wanted, met):
+        self.targets.append(f"| {work} | {model} | {lem} | {against} | {ratio} | {wanted} | {verdict(met)} |")
+
+    def section(self, title, part, lines):
+        record = self.part(part)
+        machine = record["machine"]
+        self.sections += [f"## {title}", "", *lines, "", f"{record['date']}, {record['repeats']} repeats, {record['minutes']:.1f} minutes, lem "
+                          f"{machine['version']} ({machine['commit']}): `{record['command'].strip()}`. Ceilings measured just before: "
+                          f"{ceilings(machine)}.", ""]
+
+
+def ceilings(machine):
+    return (f"{machine['gemm_bfloat16_flops'] / 1e9:,.0f} GFLOP/s bfloat16, {machine['gemm_float32_flops'] / 1e9:,.0f} float32, "
+            f"{machine['read_bytes_per_second'] / 1e9:.1f} GB/s")
+
+
+def versions_text(runs):
+    named = [run["versions"] for run in runs if "versions" in run]
+    return ", ".join(f"{name} {value}" for name, value in named[-1].items() if name != "build") if named else ""
+
+
+def training(page):
+    record = page.part("train")
+    if not record:
+        return
+    peak = record["machine"]["gemm_bfloat16_flops"]
+    lines = ["LoRA, rank 8 on all projections of the last 16 blocks, batch 2, 24 GSM8K rows, prompt masked. lem trains on the 4-bit GGUF, the peers on "
+             "the same model in bfloat16. mlx-lm: a single step of the middle pair of rows, compared by time per token.", "",
+             "| model | program | s per step | tokens per step | peak, GB | share of the GEMM ceiling |", "|---|---|--:|--:|--:|--:|"]
+    for model, found in record["result"].items():
+        flops, notes = found["flops_per_step"], []
+        for name, key in (("lem", "lem"), ("transformers + PEFT, bf16", "peft"), ("mlx-lm, CPU", "mlx")):
+            runs = found[key]
+            if not runs:
+                notes.append(f"| {model} | {name} | not measured: {found['reasons'].get(key, 'no reason kept')} | | | |")
+                continue
+            seconds = [r["seconds_per_step"] for r in runs]
+            tokens = runs[0]["tokens"] / (runs[0].get("steps", 1) if key == "peft" else 1)
+            share = flops * tokens / found["tokens_per_step"] / middle(seconds) / peak
+            notes.append(f"| {model} | {name} {versions_text(runs)} | {spread(seconds)} | {tokens:.0f} | "
+                         f"{gigabytes(max(r['peak_bytes'] for r in runs))} | {100 * share:.1f} % |")
+        lines += notes
+        training_targets(page, model, found, peak)
+    lines += ["", "The share counts the work that is needed, the same for every program: 2 (T (P + Q + 3 A) + 2 C V D) operations a step, T tokens and C "
+              "targets a step, P weights of all blocks' projections (forward), Q those of the trained blocks (gradients of inputs), A numbers of the "
+              "adapter (forward and two gradients), V D the head (logits and their gradient back), over the seconds and the bfloat16 ceiling. " +
+              "; ".join(f"{model}: {found['flops_per_step'] / 1e9:,.0f} GFLOP for {found['tokens_per_step']:.0f} tokens"
+                        for model, found in record["result"].items()) + "."]
+    page.section("Training", "train", lines)
+
+
+def training_targets(page, model, found, peak):
+    ours = middle([r["seconds_per_step"] for r in found["lem"]])
+    if found["peft"]:
+        theirs = middle([r["seconds_per_step"] for r in found["peft"]])
+        page.target("LoRA step", model, f"{number(ours)} s", f"PEFT {number(theirs)} s", f"{theirs / ours:.1f}x", "4x faster", theirs / ours >= 4)
+        memory = max(r["peak_bytes"] for r in found["lem"]) / max(r["peak_bytes"] for r in found["peft"])
+        page.target("its peak memory", model, f"{gigabytes(max(r['peak_bytes'] for r in found['lem']))} GB",
+                    f"PEFT {gigabytes(max(r['peak_bytes'] for r in found['peft']))} GB", f"{memory:.2f}", "at most a third", memory <= 1 / 3)
+    if found["mlx"]:
+        run = found["mlx"][0]
+        ratio = (run["seconds_per_step"] / run["tokens"]) / (ours / found["lem"][0]["tokens"])
+        page.target("LoRA step", model, f"{number(ours)} s", f"mlx-lm {number(run['seconds_per_step'])} s", f"{ratio:.0f}x a token", "100x faster",
+                    ratio >= 100)
+    share = found["flops_per_step"] / ours / peak
+    page.target("its share of the GEMM ceiling", model, f"{100 * share:.0f} %", f"{peak / 1e9:,.0f} GFLOP/s", "", "60 %", share >= 0.6)
+
+
+def rates(programs, work):
+    return {name: [r[work] for r in found["runs"] if work in r] for name, found in programs.items()}
+
+
+def answer_target(page, work, model, found, machine):
+    by_name = rates(found["programs"], work)
+    ours = middle(by_name["lem"])
+    peers = {name: middle(values) for name, values in by_name.items() if name != "lem" and values}
+    if not peers or ours is None:
+        return
+    best = max(peers, key=peers.get)
+    ratio, of_llama = ours / peers[best], ours / peers[OF_LLAMA] if OF_LLAMA in peers else None
+    against = f"{best} {number(peers[best])}"
+    shown = f"{ratio:.2f}x" + (f"; llama.cpp {of_llama:.1f}x" if of_llama else "")
+    if work == "prompt":
+        met, wanted = ratio > 1 and (of_llama or 0) >= 4, "ahead of the best, 4x llama.cpp"
+    elif work == "decode":
+        share = ours * found["gguf_bytes"] / machine["read_bytes_per_second"]
+        met, wanted = (ratio > 1 and (of_llama or 0) >= 2) or share >= 0.8, "ahead of the best, 2x llama.cpp; or 80 % of memory speed"
+        shown += f"; {100 * share:.0f} % of memory speed"
+    else:
+        met, wanted, shown = ratio >= 1.3, "1.3x the best", f"{ratio:.2f}x"
+    page.target(TITLES[work] + ", tok/s", model, number(ours), against, shown, wanted, met)
+
+
+def answering(page, work):
+    record = page.part(work)
+    if not record:
+        return
+    lines = ["| model | program | tokens/s | peak of its process, GB | of lem's rate |", "|---|---|--:|--:|--:|"]
+    for model, found in record["result"].items():
+        ours = middle(rates(found["programs"], work)["lem"])
+        for name, program in found["programs"].items():
+            values = [r[work] for r in program["runs"] if work in r]
+            if not values:
+                lines.append(f"| {model} | {name} | not measured: {program.get('reason', 'no reason kept')} | | |")
+                continue
+            peak = max(r["peak_bytes"] for r in program["runs"])
+            build = next((r["versions"].get("build", "") for r in program["runs"] if "versions" in r), "")
+            note = " (no AVX-512 in its wheel)" if "AVX-512" in build and build != "AVX-512" else ""
+            lines.append(f"| {model} | {name} {versions_text(program['runs'])}{note} | {spread(values)} | {gigabytes(peak)} | "
+                         f"{100 * middle(values) / ours:.0f} % |")
+        answer_target(page, work, model, found, record["machine"])
+    about = next(iter(record["result"].values()))
+    how = {"prompt": f"Prompts of {about['prompt_tokens']} tokens, each another text. The peers warm up before; lem is a fresh process.",
+           "decode": f"{about['tokens']} greedy tokens after a short prompt; what comes before is not in the rate.",
+           "batch": f"{about['sequences']} different prompts together, {about['tokens']} greedy tokens each."}[work]
+    page.section(f"Answers: {TITLES[work]}", work, [how + " lem, llama.cpp and ik_llama.cpp read the same 4-bit GGUF." + (
+        " Memory speed: the file's bytes once per token, over the read rate." if work == "decode" else ""), "", *lines])
+
+
+def evaluating(page):
+    record = page.part("lm-eval")
+    if not record:
+        return
+    model, lines = record["result"]["model"], ["| work | items | lem, s | lm-evaluation-harness, bf16, s | ratio |", "|---|--:|--:|--:|--:|"]
+    for name, found in record["result"]["works"].items():
+        ours, theirs = [r["seconds"] for r in found["lem"]], [r["seconds"] for r in found["lm-eval"]]
+        if not theirs:
+            lines.append(f"| {name} | {found['items']} | {spread(ours)} | not measured: {found.get('reason', 'no reason kept')} | |")
+            continue
+        ratio = middle(theirs) / middle(ours)
+        lines.append(f"| {name} | {found['items']} | {spread(ours)} | {spread(theirs)} | {ratio:.1f} |")
+        page.target(name, model, f"{number(middle(ours))} s", f"lm-eval {number(middle(theirs))} s", f"{ratio:.1f}x", "5x faster", ratio >= 5)
+    page.section("Evaluation", "lm-eval", [f"{model}, from the start of the program to its scores, the same items and prompts.", "", *lines])
+
+
+def starting(page):
+    record = page.part("startup")
+    if not record:
+        return
+    lines = ["`lem generate --max-tokens 1`, from the start of the process to its end, file in the page cache.", "", "| model | s |", "|---|--:|"]
+    for model, seconds in record["result"].items():
+        lines.append(f"| {model} | {spread(seconds)} |")
+        if "135m" in model:
+            page.target("first answer", model, f"{number(middle(seconds))} s", "", "", "within a second", middle(seconds) <= 1)
+    page.section("Start-up", "startup", lines)
+
+
+def scaling(page):
+    record = page.part("scaling")
+    if not record:
+        return
+    lines = []
+    for model, found in record["result"].items():
+        lines += [f"{model}, one training step (plain rows of one length, every token a target):", "",
+                  "| varied | length | batch | rank | blocks | threads | s per step | tokens/s | peak, GB |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
+        for r in found["train"]:
+            lines.append(f"| {r['varied']} | {r['length']} | {r['batch']} | {r['rank']} | {r['layers']} | {r['threads'] or record['machine']['threads']} | "
+                         f"{r['seconds_per_step']:.3f} | {number(r['tokens'] / r['seconds_per_step'])} | {gigabytes(r['peak_bytes'])} |")
+        lines += ["", f"{model}, generating:", "", "| varied | tokens before | sequences | threads | prompt, tok/s | generating, tok/s | peak, GB |",
+                  "|---|--:|--:|--:|--:|--:|--:|"]
+        for r in found["decode"]:
+            lines.append(f"| {r['varied']} | {r['context']} | {r['batch']} | {r['threads']} | {number(r['prompt'])} | {number(r['decode'])} | "
+                         f"{gigabytes(r['peak_bytes'])} |")
+        lines.append("")
+    page.section("Scaling", "scaling", lines[:-1])
+
+
+def shapes(page):
+    record = page.part("shapes")
+    if not record:
+        return
+    lines = ["Random weights of the real shapes at 4 bits (`bench/peers/make_shape.py`), LoRA of rank 8 on the last 16 blocks, every token a target. "
+             "Measured: the most resident memory of the process, the mapped file's pages included.", "",
+             "| shape | batch x tokens | flags | planned, GB | measured, GB | measured over planned | limit, GB | s per step | loss |",
+             "|---|---|---|--:|--:|--:|--:|--:|--:|"]
+    for r in record["result"]:
+        what = f"| {r['shape']} | {r['batch']} x {r['length']} | {' '.join(r.get('flags', []))} |"
+        planned = r.get("plan", {}).get("total")
+        if "seconds_per_step" not in r:
+            lines.append(f"{what} {gigabytes(planned) if planned else ''} | not run: {r['reason']} | | {r['limit_bytes'] / 1e9:.0f} | | |")
+            continue
+        ratio, peak = r["peak_bytes"] / planned, r["peak_bytes"]
+        lines.append(f"{what} {gigabytes(planned)} | {gigabytes(peak)} | {ratio:.2f} | {r['limit_bytes'] / 1e9:.0f} | {r['seconds_per_step']:.1f} | "
+                     f"{r['loss']:.2f} |")
+        page.target("real steps in memory", r["shape"], f"{gigabytes(peak)} GB", f"planned {gigabytes(planned)} GB", f"{ratio:.2f}",
+                    f"{r['limit_bytes'] / 1e9:.0f} GB, plan within 10 %", peak <= r["limit_bytes"] and abs(ratio - 1) <= 0.1)
+    page.section("Large shapes", "shapes", lines)
+
+
+def compose(work):
+    page = Page(work)
+    training(page)
+    for part in TITLES:
+        answering(page, part)
+    evaluating(page), starting(page), scaling(page), shapes(page)
+    machines = [record["machine"] for record in page.parts.values() if record]
+    if not machines:
+        return "# Performance\n\nNothing was measured yet. `bench/peers/run.sh` writes this page.\n"
+    machine = machines[0]
+    absent = [name for name, record in page.parts.items() if not record]
+    lines = ["# Performance", "", f"Written by `bench/peers/run.sh`: {machine['cpu']}, {machine['threads']} threads, "
+             f"{machine['memory_total_bytes'] / 1e9:.0f} GB, kernels {machine['kernels']}. Programs take turns on the same work; medians, the range behind "
+             "them. The ceilings are one large oneDNN product and one read of memory, measured on the same machine beside each part. Every peer is its "
+             "package on PyPI.", ""]
+    if absent:
+        lines += ["Not measured yet: " + ", ".join(absent) + ".", ""]
+    lines += ["| work | model | lem | against | ratio | target | |", "|---|---|--:|---|---|---|---|", *page.targets, ""]
+    return "\n".join(lines + page.sections).rstrip() + "\n"

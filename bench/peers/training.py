@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The parts that train: beside transformers + PEFT and mlx-lm on the same rows; lem alone at many sizes; and at large real shapes."""
+import json
+import shutil
+
+from programs import Refused, last_json
+
+ROWS, LAYERS = 24, 16
+
+
+def gsm8k_rows(bench, count):
+    data = bench.work / "data"
+    data.mkdir(exist_ok=True)
+    (data / "train.jsonl").write_text("".join(json.dumps({"messages": [
+        {"role": "user", "content": r["question"]}, {"role": "assistant", "content": r["answer"]}]}) + "\n" for r in bench.gsm8k()[:count]))
+    return data
+
+
+def lem_arguments(model, data, *, batch, layers, iters, more=()):
+    return ["--model", model, "--train", "--data", data, "--batch-size", batch, "--iters", iters, "--num-layers", layers, "--val-batches", 0, *more]
+
+
+def lem_train(bench, arguments, skip=1, **options):
+    """Seconds a step without the first `skip`, by lem's own log."""
+    log, adapter = bench.work / "log.jsonl", bench.work / "adapter"
+    shutil.rmtree(adapter, ignore_errors=True)
+    done = bench.run_lem("train", *arguments, "--log", log, "--adapter-path", adapter, **options)
+    rows = [json.loads(line) for line in open(log)]
+    steps = [r for r in rows if "loss" in r and "tokens_per_second" in r][skip:]
+    seconds = sum(r["tokens"] / r["tokens_per_second"] for r in steps)
+    return {"seconds_per_step": seconds / len(steps), "tokens": sum(r["tokens"] for r in steps) / len(steps), "peak_bytes": done.peak_bytes,
+            "steps": len(steps), "seconds": done.seconds, "loss": steps[-1]["loss"]}
+
+
+def plan_of(bench, arguments):
+    return json.loads(bench.run_lem("train", *arguments, "--plan", "--json").out)
+
+
+def measure_peers(bench):
+    count = 4 if bench.quick else ROWS
+    data, found = gsm8k_rows(bench, count), {}
+    for model in bench.models:
+        gguf, folder = bench.gguf(model), bench.folder(model)
+        arguments = lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=count // 2 + 1, more=["--mask", "prompt"])
+        plan = plan_of(bench, arguments)
+        out = {"lem": [], "peft": [], "flops_per_step": plan["flops"] / plan["iterations"], "tokens_per_step": plan["tokens_per_iteration"],
+               "counted_per_step": plan.get("counted_per_iteration"), "planned_bytes": plan["memory_bytes"]["total"], "reasons": {}}
+        for _ in range(bench.args.repeats):
+            out["lem"].append(lem_train(bench, arguments))
+            bench.say(model, "lem", out["lem"][-1])
+            if "peft" in out["reasons"]:
+                continue
+            try:
+                out["peft"].append(last_json(bench.client("hf", "train_peft.py", folder, data / "train.jsonl", bench.threads_used, LAYERS).out))
+                bench.say(model, "peft", out["peft"][-1])
+            except Refused as refusal:
+                out["reasons"]["peft"] = str(refusal)
+        out["mlx"] = []
+        try:
+            cut = 12 if bench.quick else 0
+            out["mlx"].append(last_json(bench.client("mlx", "train_mlx.py", folder, data / "train.jsonl", LAYERS, cut).out))
+            bench.say(model, "mlx-lm", out["mlx"][-1])
+        except Refused as refusal:
+            out["reasons"]["mlx"] = str(refusal)
+        found[model] = out
+    return found
+
+
+def text_rows(bench, name, count, words):
+    """Plain rows so long that --max-seq-length cuts them all to one length."""
+    data = bench.work / name
+    data.mkdir(exist_ok=True)
+    text = " ".join(bench.questions()).split()
+    (data / "train.jsonl").write_text("".join(json.dumps({"text": " ".join(text[31 * i:31 * i + words])}) + "\n" for i in range(count)))
+    return data
+
+
+def training_points(quick, layers):
+    base = {"length": 256, "batch": 2, "rank": 8, "layers": 16, "threads": 0}
+    if quick:
+        return [("length", base | {"length": 32}), ("rank", base | {"length": 32, "rank": 4})]
+    points = [("length", base | {"length": n}) for n in (128, 256, 512, 1024)]
+    points += [("batch", base | {"batch": n}) for n in (1, 2, 4, 8)]
+    points += [("rank", base | {"rank": n}) for n in (4, 8, 16, 32)]
+    points += [("layers", base | {"layers": n}) for n in sorted({4, 8, 16, layers})]
+    return points + [("threads", base | {"threads": n}) for n in (1, 2)]
+
+
+def measure_scaling(bench, model):
+    gguf, data = bench.gguf(model), text_rows(bench, "long-rows", 24, 1400)
+    layers = json.loads((bench.folder(model) / "config.json").read_text())["num_hidden_layers"]
+    out, seen = [], {}
+    for varied, point in training_points(bench.quick, layers):
+        key = tuple(point.values())
+        if point["threads"] > bench.threads_used:
+            continue
+        if key not in seen:
+            settings = bench.work / "scaling.yaml"
+            settings.write_text(f"lora_parameters:\n  rank: {point['rank']}\n  scale: 20.0\n  dropout: 0.0\n")
+            arguments = lem_arguments(gguf, data, batch=point["batch"], layers=point["layers"], iters=2 if bench.quick else 3,
+                                      more=["--max-seq-length", point["length"], "--config", settings])
+            seen[key] = lem_train(bench, arguments, threads=point["threads"] or bench.threads)
+        out.append({"varied": varied, **point, **seen[key]})
+        bench.say(model, out[-1])
+    return out
+
+
+SHAPE_RUNS = [("gemma-3-1b", 2, 2048, 4e9, 2), ("gemma-3-27b", 1, 1024, 20e9, 1)]
+
+
+def shape_run(bench, name, batch, length, limit, steps):
+    gguf = bench.shape(name)
+    if bench.quick:
+        length = 64
+    data = text_rows(bench, f"rows-{length}", batch, 2 * length)
+    arguments = lem_arguments(gguf, data, batch=batch, layers=16, iters=steps, more=["--max-seq-length", length])
+    plan, more = plan_of(bench, arguments), []
+    if plan["memory_bytes"]["total"] > limit:
+        more = ["--grad-checkpoint"]
+        plan = plan_of(bench, arguments + more)
+    out = {"shape": name, "batch": batch, "length": length, "limit_bytes": limit, "flags": more, "gguf_bytes": gguf.stat().st_size,
+           "plan": plan["memory_bytes"], "flops_per_step": plan["flops"] / plan["iterations"], "available_bytes": plan["memory_bytes"]["available"]}
+    if plan["memory_bytes"]["total"] <= limit:
+        out |= lem_train(bench, arguments + more, skip=steps - 1, timeout=3600)
+    else:
+        out["reason"] = "the plan is over the limit"
+    return out
+
+
+def measure_shapes(bench):
+    found = []
+    for name, batch, length, limit, steps in SHAPE_RUNS:
+        if bench.args.shapes and name not in bench.args.shapes.split(","):
+            continue
+        try:
+            found.append(shape_run(bench, name, batch, length, limit, steps))
+        except Refused as refusal:
+            found.append({"shape": name, "batch": batch, "length": length, "limit_bytes": limit, "reason": str(refusal)})
+        bench.say(found[-1])
+    return found
