@@ -108,10 +108,19 @@ class Backend {
   virtual void AddRmsNormBackward(ConstMat dy, ConstMat x, ConstVec gain, ConstVec r, Mat dx) = 0;
   virtual void AddRmsNormGainGrad(ConstMat dy, ConstMat x, ConstVec r, Vec dgain) = 0;
 
-  // --- products with frozen weights; w is (out, in), one output per row
-  // -------------------------------------- x in float32 is rounded to the weight's precision on the
-  // way in.
-  virtual void MatMul(ConstOperand x, const Weight& w, Mat y) = 0;                // y   = x w^T
+  // --- products with frozen weights; w is (out, in), one output per row. x in float32 is rounded
+  // to the weight's precision on the way in.
+  struct Product {
+    const Weight* weight;
+    Mat y;
+  };
+  static constexpr size_t kProductsAtOnce = 4;
+  // y = x w^T for each; at once, so that x is prepared once and small products share one start.
+  virtual void MatMul(ConstOperand x, std::span<const Product> products) = 0;
+  void MatMul(ConstOperand x, const Weight& w, Mat y) {
+    const Product one{&w, y};
+    MatMul(x, {&one, 1});
+  }
   virtual void AddMatMulInputGrad(ConstOperand dy, const Weight& w, Mat dx) = 0;  // dx += dy w
   // y[t] = scale * w[ids[t]], exact float32 values of the stored row times scale.
   virtual void Embed(std::span<const int32_t> ids, const Weight& w, float scale, Mat y) = 0;

@@ -24,9 +24,8 @@ void Attention::Attend(const PassContext& c, const Saved& s) const {
 void Attention::Forward(const PassContext& c, ConstOperand x, const Saved& s,
                         const Scratch& scratch, Mat y) const {
   Backend& b = c.backend;
-  q.Forward(c, x, s.q_low, scratch.linear, s.q_raw);
-  k.Forward(c, x, s.k_low, scratch.linear, s.k_raw);
-  v.Forward(c, x, s.v_low, scratch.linear, s.v);
+  LoraLinear::ForwardAll(c, x, {{q, s.q_low, s.q_raw}, {k, s.k_low, s.k_raw}, {v, s.v_low, s.v}},
+                         scratch.linear);
   if (q_norm) {
     q_norm.Forward(b, q_norm.Heads(s.q_raw), q_norm.Heads(s.q), s.q_r);
     k_norm.Forward(b, k_norm.Heads(s.k_raw), k_norm.Heads(s.k), s.k_r);

@@ -31,10 +31,25 @@ ConstOperand LoraLinear::Dropped(const PassContext& c, ConstOperand x,
 
 void LoraLinear::Forward(const PassContext& c, ConstOperand x, const Saved& s,
                          const Scratch& scratch, Mat y) const {
+  ForwardAll(c, x, {{*this, s, y}}, scratch);
+}
+
+void LoraLinear::ForwardAll(const PassContext& c, ConstOperand x, std::initializer_list<Call> calls,
+                            const Scratch& scratch) {
+  Backend::Product products[Backend::kProductsAtOnce];
+  LEM_CHECK(calls.size() <= Backend::kProductsAtOnce);
+  size_t n = 0;
+  for (const Call& call : calls) {
+    if (call.linear.trained.empty()) products[n++] = {call.linear.weight, call.y};
+  }
+  if (n > 0) c.backend.MatMul(x, std::span(products).first(n));
+  for (const Call& call : calls) call.linear.Adapt(c, x, call.saved, scratch, call.y);
+}
+
+void LoraLinear::Adapt(const PassContext& c, ConstOperand x, const Saved& s, const Scratch& scratch,
+                       Mat y) const {
   Backend& b = c.backend;
-  if (trained.empty()) {
-    b.MatMul(x, *weight, y);
-  } else {
+  if (!trained.empty()) {
     b.Zero(y);
     b.AddMatMul(c.precision, 1, x, trained, y);
   }

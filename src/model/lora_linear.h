@@ -9,6 +9,8 @@
 //   full     y = x W^T + bias with W and bias in float32, both trained
 #pragma once
 
+#include <initializer_list>
+
 #include "backend/backend.h"
 #include "model/arena.h"
 #include "model/context.h"
@@ -48,11 +50,22 @@ struct LoraLinear {
   // x: (tokens, in).  y: (tokens, out), overwritten.
   void Forward(const PassContext& c, ConstOperand x, const Saved& s, const Scratch& scratch,
                Mat y) const;
+  // Several of the same x, their frozen products at once.
+  struct Call {
+    const LoraLinear& linear;
+    const Saved& saved;
+    Mat y;
+  };
+  static void ForwardAll(const PassContext& c, ConstOperand x, std::initializer_list<Call> calls,
+                         const Scratch& scratch);
   // Adds to dx (unless it is empty: nobody below needs it) and to g. x as in Forward.
   void Backward(const PassContext& c, ConstMat dy, ConstOperand x, const Saved& s,
                 const Scratch& scratch, Mat dx, const Grads& g) const;
 
  private:
+  // Everything after the frozen product, which y holds.
+  void Adapt(const PassContext& c, ConstOperand x, const Saved& s, const Scratch& scratch,
+             Mat y) const;
   ConstOperand Dropped(const PassContext& c, ConstOperand x, const Scratch& scratch) const;
 };
 

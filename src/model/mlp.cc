@@ -5,8 +5,7 @@ namespace lem {
 
 void Mlp::Forward(const PassContext& c, ConstOperand x, const Saved& s, const Scratch& scratch,
                   Mat y) const {
-  gate.Forward(c, x, s.gate_low, scratch.linear, s.gate);
-  up.Forward(c, x, s.up_low, scratch.linear, s.up);
+  LoraLinear::ForwardAll(c, x, {{gate, s.gate_low, s.gate}, {up, s.up_low, s.up}}, scratch.linear);
   c.backend.GatedActivation(activation, s.gate, s.up, scratch.z);
   down.Forward(c, scratch.z, s.down_low, scratch.linear, y);
 }

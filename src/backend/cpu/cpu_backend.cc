@@ -117,8 +117,12 @@ class Cpu final : public Backend {
                 });
   }
 
-  void MatMul(ConstOperand x, const Weight& w, Mat y) override {
-    cpu::MultiplyWeight(x, static_cast<const CpuWeight&>(w), y);
+  void MatMul(ConstOperand x, std::span<const Product> products) override {
+    cpu::WeightProduct list[kProductsAtOnce];
+    LEM_CHECK(products.size() <= kProductsAtOnce);
+    for (size_t i = 0; i < products.size(); ++i)
+      list[i] = {static_cast<const CpuWeight*>(products[i].weight), products[i].y};
+    cpu::MultiplyWeights(x, std::span(list).first(products.size()));
   }
   void AddMatMulInputGrad(ConstOperand dy, const Weight& w, Mat dx) override {
     cpu::AddMultiplyWeightInputGrad(dy, static_cast<const CpuWeight&>(w), dx);

@@ -64,72 +64,111 @@ void ForTiles(int64_t panels, int64_t blocks,
   });
 }
 
-// y = a w^T for one block of few rows, two panels at a time.
-bool MultiplyFew(const PackedRows& a, int64_t group_steps, const CpuWeight& w, Mat y) {
-  if (!w.products().multiply_codes) return false;
-  const int64_t panels = (w.rows() + kPanel - 1) / kPanel;
-  ParallelFor((panels + 1) / 2, 1, [&](int64_t begin, int64_t end) {
-    CodesCall call{};
-    call.group_steps = group_steps;
-    call.sums = a.sums(0);
-    for (int64_t p = 2 * begin; p < 2 * end; p += 2) {
-      const int64_t count = std::min<int64_t>(2, panels - p);
-      w.SetCodes(p, count, &call);
-      call.tile = {a.units(0),
-                   a.width(0),
-                   nullptr,
-                   kPanel,
-                   a.steps(),
-                   a.width(0),
-                   std::min(count * kPanel, w.rows() - p * kPanel),
-                   y.data + p * kPanel,
-                   static_cast<int64_t>(y.stride),
-                   1.0f,
-                   false};
-      w.products().multiply_codes(call);
+// Numbers the panels of several weights one after the other, `each` at a time.
+class PanelList {
+ public:
+  PanelList(std::span<const WeightProduct> products, int64_t each)
+      : products_(products), each_(each) {
+    for (const WeightProduct& p : products) size_ += Count(p);
+  }
+  int64_t size() const { return size_; }
+  struct Place {
+    const WeightProduct& product;
+    int64_t panel;
+  };
+  Place At(int64_t number) const {
+    for (const WeightProduct& p : products_) {
+      if (number < Count(p)) return {p, number * each_};
+      number -= Count(p);
     }
+    LEM_CHECK(false);
+  }
+
+ private:
+  int64_t Count(const WeightProduct& p) const {
+    return (p.weight->rows() + each_ * kPanel - 1) / (each_ * kPanel);
+  }
+
+  std::span<const WeightProduct> products_;
+  int64_t each_, size_ = 0;
+};
+
+// Tile of the rows of block b and the outputs from `panel` on, at most `panels` of them.
+TileCall TileOf(const PackedRows& a, int64_t b, const WeightProduct& p, int64_t panel,
+                int64_t panels, const float* units) {
+  const auto stride = static_cast<int64_t>(p.y.stride);
+  return {a.units(b),
+          a.width(b),
+          units,
+          kPanel,
+          a.steps(),
+          a.width(b),
+          std::min(panels * kPanel, p.weight->rows() - panel * kPanel),
+          p.y.data + b * kBlockRows * stride + panel * kPanel,
+          stride,
+          1.0f,
+          false};
+}
+
+// One block of few rows with two panels, straight from their codes.
+void MultiplyFew(const PackedRows& a, const WeightProduct& p, int64_t panel) {
+  CodesCall call{};
+  call.group_steps = p.weight->group_steps();
+  call.sums = a.sums(0);
+  p.weight->SetCodes(panel, std::min<int64_t>(2, (p.weight->rows() + kPanel - 1) / kPanel - panel),
+                     &call);
+  call.tile = TileOf(a, 0, p, panel, call.panels, nullptr);
+  p.weight->products().multiply_codes(call);
+}
+
+void MultiplyPanel(const PackedRows& a, const WeightProduct& p, int64_t panel, int64_t begin,
+                   int64_t end) {
+  thread_local AlignedFloats scratch;
+  const Products& products = p.weight->products();
+  const int64_t group_steps = p.weight->group_steps();
+  const CpuWeight::Panel w = p.weight->Forward(panel, scratch);
+  for (int64_t b = begin; b < end; ++b) {
+    const TileCall tile = TileOf(a, b, p, panel, 1, w.units);
+    if (group_steps == 0) {
+      products.multiply(tile);
+      continue;
+    }
+    const bool first = b == begin;
+    products.multiply_grouped({tile, group_steps, w.d, w.m, a.sums(b), first ? w.codes : Ahead{},
+                               first ? w.scales : Ahead{}});
+  }
+}
+
+// Weights whose groups are alike, so that the sums of x's groups serve all.
+void MultiplyAlike(ConstOperand x, std::span<const WeightProduct> products) {
+  const CpuWeight& w = *products[0].weight;
+  const PackedRows a(w.products(), x, false, x.rows, x.cols, w.group_steps());
+  if (w.group_steps() > 0 && x.rows <= kFewRows && w.products().multiply_codes) {
+    const PanelList pairs(products, 2);
+    ParallelFor(pairs.size(), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) MultiplyFew(a, pairs.At(i).product, pairs.At(i).panel);
+    });
+    return;
+  }
+  const PanelList panels(products, 1);
+  ForTiles(panels.size(), a.blocks(), [&](int64_t i, int64_t begin, int64_t end) {
+    MultiplyPanel(a, panels.At(i).product, panels.At(i).panel, begin, end);
   });
-  return true;
 }
 
 }  // namespace
 
-void MultiplyWeight(ConstOperand x, const CpuWeight& w, Mat y) {
-  LEM_CHECK(static_cast<int64_t>(x.cols) == w.cols() && static_cast<int64_t>(y.cols) == w.rows());
-  LEM_CHECK(x.rows == y.rows);
+void MultiplyWeights(ConstOperand x, std::span<const WeightProduct> products) {
+  for (const WeightProduct& p : products) {
+    LEM_CHECK(static_cast<int64_t>(x.cols) == p.weight->cols() && x.rows == p.y.rows);
+    LEM_CHECK(static_cast<int64_t>(p.y.cols) == p.weight->rows());
+  }
   if (x.rows == 0) return;
-  const Products& products = w.products();
-  const int64_t group_steps = w.group_steps();
-  const PackedRows a(products, x, false, x.rows, x.cols, group_steps);
-  if (group_steps > 0 && x.rows <= kFewRows && MultiplyFew(a, group_steps, w, y)) return;
-  const auto multiply = [&](int64_t p, int64_t begin, int64_t end) {
-    thread_local AlignedFloats scratch;
-    const auto tile_at = [&](int64_t b, const float* units) {
-      return TileCall{a.units(b),
-                      a.width(b),
-                      units,
-                      kPanel,
-                      a.steps(),
-                      a.width(b),
-                      std::min(kPanel, w.rows() - p * kPanel),
-                      y.data + b * kBlockRows * y.stride + p * kPanel,
-                      static_cast<int64_t>(y.stride),
-                      1.0f,
-                      false};
-    };
-    const CpuWeight::Panel panel = w.Forward(p, scratch);
-    for (int64_t b = begin; b < end; ++b) {
-      const TileCall tile = tile_at(b, panel.units);
-      if (group_steps > 0) {
-        const bool first = b == begin;
-        products.multiply_grouped({tile, group_steps, panel.d, panel.m, a.sums(b),
-                                   first ? panel.codes : Ahead{}, first ? panel.scales : Ahead{}});
-      } else {
-        products.multiply(tile);
-      }
-    }
-  };
-  ForTiles((w.rows() + kPanel - 1) / kPanel, a.blocks(), multiply);
+  for (size_t begin = 0, end; begin < products.size(); begin = end) {
+    for (end = begin + 1; end < products.size(); ++end)
+      if (products[end].weight->group_steps() != products[begin].weight->group_steps()) break;
+    MultiplyAlike(x, products.subspan(begin, end - begin));
+  }
 }
 
 void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx) {

@@ -3,14 +3,21 @@
 // one writer and one order of summation, so neither threads nor neighbours change a bit.
 #pragma once
 
+#include <span>
+
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/weights.h"
 #include "tensor/view.h"
 
 namespace lem::cpu {
 
-// y = x w^T and dx += dy w with a frozen weight.
-void MultiplyWeight(ConstOperand x, const CpuWeight& w, Mat y);
+// y = x w^T, for several frozen weights at once: x is packed once and the work divided once.
+struct WeightProduct {
+  const CpuWeight* weight;
+  Mat y;
+};
+void MultiplyWeights(ConstOperand x, std::span<const WeightProduct> products);
+// dx += dy w.
 void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx);
 
 // c (m, n) += s * a b with a (m, k) or its transpose in memory, b (k, n) likewise.
