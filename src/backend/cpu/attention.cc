@@ -2,6 +2,7 @@
 #include "backend/cpu/attention.h"
 
 #include <algorithm>
+#include <deque>
 #include <vector>
 
 #include "backend/cpu/scratch.h"
@@ -44,55 +45,84 @@ std::vector<QueryBlock> CutQueries(const AttentionShape& s, std::span<const AnyS
   return blocks;
 }
 
-// One task on all threads: its key blocks are computed apart and merged in order.
-void RunShared(const Kernels& kernels, const AttentionTask& task) {
-  const int64_t blocks = (task.end + kKeyBlock - 1) / kKeyBlock - task.begin / kKeyBlock;
-  thread_local AlignedFloats record_space;
-  float* records = record_space.Reserve(blocks * AttentionRecord(task.n, task.head_dim));
-  ParallelFor(blocks, 2, [&](int64_t first, int64_t last) {
-    thread_local AlignedFloats scratch;
-    AttentionTask part = task;
-    part.scratch = scratch.Reserve(AttentionScratch(task.n, task.head_dim));
-    kernels.attention_blocks(part, first, last, records);
-  });
-  kernels.attention_merge(task, blocks, records);
+// Later rows see more keys: dealt out in turn, every thread's part costs about the same.
+std::vector<QueryBlock> Dealt(const std::vector<QueryBlock>& blocks) {
+  const size_t threads = static_cast<size_t>(Threads());
+  std::vector<QueryBlock> dealt;
+  for (size_t t = 0; t < threads; ++t)
+    for (size_t i = t; i < blocks.size(); i += threads) dealt.push_back(blocks[i]);
+  return dealt;
 }
 
-// Fills the query side of a task and runs it; `keys` fills the other. share_keys: on all threads.
-template <class Keys>
-void RunBlock(bool share_keys, const Kernels& kernels, const AttentionShape& s, const QueryBlock& b,
-              ConstMat q, Mat o, Mat lse, Keys keys) {
+// A task with the memory that its query side points to; stays where it was made.
+struct QueryTask {
+  AttentionTask task{};
   const float* q_rows[kQueryBlock];
   float *o_rows[kQueryBlock], *lse_at[kQueryBlock];
-  int64_t position[kQueryBlock], n = 0;
-  for (size_t row = b.begin; row < b.end; ++row)
-    for (int h = b.head_begin; h < b.head_end; ++h, ++n) {
-      const size_t head = b.kv_head * (s.heads / s.kv_heads) + h;
-      q_rows[n] = q.data + row * q.stride + head * s.head_dim;
-      o_rows[n] = o.data + row * o.stride + head * s.head_dim;
-      lse_at[n] = lse.data ? lse.data + row * lse.stride + head : nullptr;
-      position[n] = b.first + static_cast<int64_t>(row - b.begin);
+  int64_t position[kQueryBlock];
+
+  QueryTask(const AttentionShape& s, const QueryBlock& b, ConstMat q, Mat o, Mat lse) {
+    int64_t n = 0;
+    for (size_t row = b.begin; row < b.end; ++row)
+      for (int h = b.head_begin; h < b.head_end; ++h, ++n) {
+        const size_t head = b.kv_head * (s.heads / s.kv_heads) + h;
+        q_rows[n] = q.data + row * q.stride + head * s.head_dim;
+        o_rows[n] = o.data + row * o.stride + head * s.head_dim;
+        lse_at[n] = lse.data ? lse.data + row * lse.stride + head : nullptr;
+        position[n] = b.first + static_cast<int64_t>(row - b.begin);
+      }
+    task.n = n;
+    task.head_dim = s.head_dim;
+    task.q = q_rows;
+    task.position = position;
+    task.o = o_rows;
+    task.lse = lse.data ? lse_at : nullptr;
+    task.scale = s.scale;
+    task.softcap = s.softcap;
+    task.window = s.window;
+    task.end = position[n - 1] + 1;
+    if (s.window > 0) task.begin = std::max<int64_t>(0, position[0] - s.window + 1);
+  }
+  QueryTask(const QueryTask&) = delete;
+
+  int64_t key_blocks() const {
+    return (task.end + kKeyBlock - 1) / kKeyBlock - task.begin / kKeyBlock;
+  }
+  int64_t record_size() const { return AttentionRecord(task.n, task.head_dim); }
+  float* Scratch() const {
+    thread_local AlignedFloats scratch;
+    return scratch.Reserve(AttentionScratch(task.n, task.head_dim));
+  }
+};
+
+// Few tasks on all threads: their key blocks are computed apart, then merged in order.
+void RunShared(const Kernels& kernels, std::deque<QueryTask>& tasks) {
+  int64_t blocks = 0, floats = 0;
+  for (const QueryTask& t : tasks) {
+    blocks += t.key_blocks();
+    floats += t.key_blocks() * t.record_size();
+  }
+  thread_local AlignedFloats record_space;
+  float* const records = record_space.Reserve(floats);
+  ParallelFor(blocks, 2, [&](int64_t begin, int64_t end) {
+    float* at = records;
+    int64_t first = 0;
+    for (const QueryTask& t : tasks) {
+      const int64_t n = t.key_blocks();
+      const int64_t from = std::max(begin - first, int64_t{0}), to = std::min(end - first, n);
+      AttentionTask part = t.task;
+      part.scratch = t.Scratch();
+      if (from < to) kernels.attention_blocks(part, from, to, at);
+      first += n;
+      at += n * t.record_size();
     }
-  thread_local AlignedFloats scratch;
-  AttentionTask task{n,
-                     s.head_dim,
-                     q_rows,
-                     position,
-                     o_rows,
-                     lse.data ? lse_at : nullptr,
-                     s.scale,
-                     s.softcap,
-                     s.window,
-                     0,
-                     position[n - 1] + 1,
-                     0,
-                     {},
-                     nullptr};
-  if (s.window > 0) task.begin = std::max<int64_t>(0, position[0] - s.window + 1);
-  keys(task);
-  task.scratch = scratch.Reserve(AttentionScratch(n, s.head_dim));
-  if (share_keys) return RunShared(kernels, task);
-  kernels.attention(task);
+  });
+  float* at = records;
+  for (QueryTask& t : tasks) {
+    t.task.scratch = t.Scratch();
+    kernels.attention_merge(t.task, t.key_blocks(), at);
+    at += t.key_blocks() * t.record_size();
+  }
 }
 
 const void* HeadOf(const Operand& m, int64_t column) {
@@ -117,40 +147,54 @@ void RunAttention(const Kernels& kernels, const AttentionShape& s,
                   std::span<const Segment> segments, ConstMat q, ConstMat k, ConstMat v, Mat o,
                   Mat lse) {
   CheckShape(s, q);
-  const auto blocks = CutQueries(s, segments, [](const Segment&) { return int64_t{0}; });
+  const auto blocks = Dealt(CutQueries(s, segments, [](const Segment&) { return int64_t{0}; }));
   ParallelFor(blocks.size(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      RunBlock(false, kernels, s, blocks[i], q, o, lse, [&](AttentionTask& task) {
-        const size_t row = segments[blocks[i].segment].begin,
-                     column = blocks[i].kv_head * s.head_dim;
-        task.rings[1] = {k.data + row * k.stride + column,
+    for (int64_t i = begin; i < end; ++i) {
+      QueryTask t(s, blocks[i], q, o, lse);
+      const size_t row = segments[blocks[i].segment].begin;
+      const size_t column = blocks[i].kv_head * s.head_dim;
+      t.task.rings[1] = {k.data + row * k.stride + column,
                          v.data + row * v.stride + column,
                          static_cast<int64_t>(k.stride),
                          static_cast<int64_t>(v.stride),
-                         task.end,
+                         t.task.end,
                          0,
                          false,
                          false};
-      });
+      t.task.scratch = t.Scratch();
+      kernels.attention(t.task);
+    }
   });
 }
 
 void RunAttentionCached(const Kernels& kernels, const AttentionShape& s,
                         std::span<const CachedSegment> segments, ConstMat q, Mat o) {
   CheckShape(s, q);
-  const auto blocks = CutQueries(s, segments, [](const CachedSegment& c) { return c.first; });
+  const auto blocks =
+      Dealt(CutQueries(s, segments, [](const CachedSegment& c) { return c.first; }));
+  const auto set_keys = [&](const QueryBlock& b, AttentionTask* task) {
+    const CachedSegment& c = segments[b.segment];
+    const int64_t column = int64_t{b.kv_head} * s.head_dim;
+    task->split = c.prefix_length;
+    task->rings[0] = RingOf(c.prefix, column, 0);
+    task->rings[1] = RingOf(c.own, column, c.prefix_length);
+  };
   // Decoding one sequence gives a task per key-value head: too few, or an odd one left over.
-  const bool share_keys = Threads() > 1 && static_cast<int64_t>(blocks.size()) < 2 * Threads();
-  const int64_t grain = share_keys ? blocks.size() : 1;
-  ParallelFor(blocks.size(), grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      RunBlock(share_keys, kernels, s, blocks[i], q, o, Mat(), [&](AttentionTask& task) {
-        const CachedSegment& c = segments[blocks[i].segment];
-        const int64_t column = int64_t{blocks[i].kv_head} * s.head_dim;
-        task.split = c.prefix_length;
-        task.rings[0] = RingOf(c.prefix, column, 0);
-        task.rings[1] = RingOf(c.own, column, c.prefix_length);
-      });
+  if (Threads() > 1 && static_cast<int64_t>(blocks.size()) < 2 * Threads()) {
+    std::deque<QueryTask> tasks;
+    for (const QueryBlock& b : blocks) {
+      tasks.emplace_back(s, b, q, o, Mat());
+      set_keys(b, &tasks.back().task);
+    }
+    return RunShared(kernels, tasks);
+  }
+  ParallelFor(blocks.size(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      QueryTask t(s, blocks[i], q, o, Mat());
+      set_keys(blocks[i], &t.task);
+      t.task.scratch = t.Scratch();
+      kernels.attention(t.task);
+    }
   });
 }
 
