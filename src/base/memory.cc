@@ -31,6 +31,8 @@ uint64_t CgroupLimit() {
 
 uint64_t PeakMemoryBytes() { return FieldKiB("/proc/self/status", "VmHWM") * 1024; }
 
+uint64_t ResidentMemoryBytes() { return FieldKiB("/proc/self/status", "VmRSS") * 1024; }
+
 uint64_t TotalMemoryBytes() {
   return std::min(FieldKiB("/proc/meminfo", "MemTotal") * 1024, CgroupLimit());
 }

@@ -55,6 +55,8 @@ constexpr Row kOurs[] = {
      "stop after this many validations without a better one; 0: off"},
     {"--resume", Kind::kText, "resume", "continue the run in this folder exactly"},
     {"--log", Kind::kText, "log", "write one JSON row per step to this file"},
+    {"--ceilings", Kind::kSwitch, "ceilings",
+     "measure this machine's matrix products and say each step's share of them"},
     {"--dtype", Kind::kText, "dtype", "how matrix products round their operands",
      "bfloat16|float32"},
     {"--chat-template", Kind::kText, "chat_template", "auto, a built-in name, or a file"},

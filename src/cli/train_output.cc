@@ -80,8 +80,10 @@ Json ToJson(const TrainPlan& plan) {
   memory.Set("scratch", Count(plan.pass.scratch));
   memory.Set("logits", Count(plan.pass.logits));
   memory.Set("gradients", Count(plan.pass.gradients));
+  memory.Set("frozen_outputs", Count(plan.pass.frozen));
   memory.Set("adapter", Count(plan.adapter));
   memory.Set("optimizer", Count(plan.optimizer));
+  memory.Set("program", Count(plan.program));
   memory.Set("total", Count(plan.total()));
   memory.Set("available", Count(plan.available));
   Json out = Json::MakeObject();

@@ -316,12 +316,17 @@ uint64_t Checkpoint::weight_bytes() const {
   return total;
 }
 
+void Checkpoint::ReleasePages() const {
+  for (const MappedFile& file : state_->mapped) file.ReleasePages();
+}
+
 std::string Checkpoint::ContentHash() const {
   Sha256 hash;
   for (const MappedFile& file : state_->mapped) {
     hash.Update(std::to_string(file.bytes().size()) +
                 "\n");  // so that bytes cannot move between files
     hash.Update(file.bytes());
+    file.ReleasePages();
   }
   if (state_->layout == Layout::kFolder)
     hash.Update(state_->config.Dump(Json::Format{.sort_keys = true}));

@@ -46,6 +46,8 @@ class Checkpoint {
   std::vector<std::string> names() const;  // sorted; without .scales and .biases of affine modules
 
   uint64_t weight_bytes() const;  // bytes of all tensors
+  // The files stay mapped, and what was read of them so far no longer takes memory.
+  void ReleasePages() const;
 
   // SHA-256 over the weight files' contents (in name order) and config: what run records carry.
   std::string ContentHash() const;

@@ -17,6 +17,10 @@ class MappedFile {
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
 
+  // Lets go of the memory that holds pages read so far. The bytes stay valid: the next read of a
+  // page fetches it again.
+  void ReleasePages() const;
+
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
 

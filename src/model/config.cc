@@ -319,9 +319,13 @@ void ValidateConfig(const ModelConfig& c, std::string_view where) {
   }
 }
 
+int64_t ModelConfig::block_products() const {
+  return int64_t{dim} * (2 * int64_t{q_dim()} + 2 * int64_t{kv_dim()} + 3 * int64_t{mlp_dim});
+}
+
 int64_t ModelConfig::parameters() const {
   const int64_t d = dim, q = q_dim(), kv = kv_dim(), f = mlp_dim;
-  int64_t block = d * q + 2 * d * kv + q * d + 3 * d * f;
+  int64_t block = block_products();
   block += (post_norms ? 4 : 2) * d + (qk_norm ? 2 * head_dim : 0);
   if (qkv_bias) block += q + 2 * kv;
   if (o_bias) block += d;

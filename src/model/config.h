@@ -46,7 +46,8 @@ struct ModelConfig {
 
   int q_dim() const { return heads * head_dim; }
   int kv_dim() const { return kv_heads * head_dim; }
-  int64_t parameters() const;  // of the text model, tied head counted once
+  int64_t block_products() const;  // multiply-adds of one block's projections, per token
+  int64_t parameters() const;      // of the text model, tied head counted once
 };
 
 // From config.json or GGUF metadata. Unsupported architectures are refused by name; absurd or

@@ -34,9 +34,8 @@ std::unique_ptr<Decoder> Decoder::Load(Backend& backend, const Checkpoint& check
                                        const DecoderOptions& options) {
   const bool rounded = options.precision == Precision::kBFloat16 || options.mlx_embed_scale;
   ModelConfig config = ReadModelConfig(checkpoint, {.embed_scale_bf16 = rounded});
-  WeightMap map = WeightMap::Locate(checkpoint, config);
   std::unique_ptr<Decoder> decoder(new Decoder);
-  decoder->state_ = std::make_unique<State>(backend, std::move(config), options, std::move(map));
+  decoder->state_ = std::make_unique<State>(backend, std::move(config), options, checkpoint);
   return decoder;
 }
 
@@ -51,6 +50,11 @@ uint64_t Decoder::weight_bytes() const {
   for (const auto& weight : state_->weights) total += weight->bytes();
   for (const auto& vector : state_->vectors) total += vector.size() * sizeof(float);
   return total;
+}
+
+uint64_t Decoder::pass_bytes() const {
+  const State& s = *state_;
+  return weight_bytes() - (s.head == s.embedding ? 0 : s.embedding->bytes());
 }
 
 void Decoder::Forward(std::span<const Chunk> chunks, Mat logits) {

@@ -44,6 +44,7 @@ class Decoder {
   const WeightMap& weights() const;
   Backend& backend() const;
   uint64_t weight_bytes() const;
+  uint64_t pass_bytes() const;  // of the weights that a pass reads as a whole: not a table of rows
 
   // Applies an adapter without fusing it; null removes it. Full-tuning adapters replace tensors.
   // The adapter must outlive its use. A DoRA adapter whose values have changed must be set again

@@ -10,14 +10,21 @@
 namespace lem {
 
 Decoder::State::State(Backend& backend, ModelConfig config, const DecoderOptions& options,
-                      WeightMap map)
-    : backend(backend), config(std::move(config)), options(options), map(std::move(map)) {
+                      const Checkpoint& checkpoint)
+    : backend(backend),
+      config(std::move(config)),
+      options(options),
+      map(WeightMap::Locate(checkpoint, this->config)) {
   const bool training = options.input_gradients_from_layer_set;
   embedding = Prepare(this->map.embedding, training && !this->map.head);
   head = this->map.head ? Prepare(*this->map.head, training) : embedding;
   final_norm = {.gain = Keep(this->map.final_norm), .eps = this->config.eps};
   blocks.resize(static_cast<size_t>(this->config.layers));
-  for (int i = 0; i < this->config.layers; ++i) BuildBlock(i);
+  for (int i = 0; i < this->config.layers; ++i) {
+    checkpoint.ReleasePages();  // so that no more than one block is in memory twice
+    BuildBlock(i);
+  }
+  checkpoint.ReleasePages();
 }
 
 const Weight* Decoder::State::Prepare(const StoredMatrix& stored, bool input_gradients) {

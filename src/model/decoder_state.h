@@ -16,7 +16,8 @@
 namespace lem {
 
 struct Decoder::State {
-  State(Backend& backend, ModelConfig config, const DecoderOptions& options, WeightMap map);
+  State(Backend& backend, ModelConfig config, const DecoderOptions& options,
+        const Checkpoint& checkpoint);
 
   Backend& backend;
   ModelConfig config;

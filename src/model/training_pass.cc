@@ -2,9 +2,11 @@
 #include "model/training_pass.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "model/decoder_state.h"
+#include "model/frozen_outputs.h"
 #include "model/loss.h"
 #include "model/workspace.h"
 
@@ -84,6 +86,41 @@ uint64_t TrainedNumbers(const ModelConfig& config, const AdapterShape& shape, in
   return block * static_cast<uint64_t>(blocks);
 }
 
+// Sequences one after another, as the verbs want them.
+struct Ragged {
+  std::vector<int32_t> ids{}, positions{};
+  std::vector<Segment> segments{};
+
+  void Clear() { ids.clear(), positions.clear(), segments.clear(); }
+  void Append(std::span<const int32_t> sequence) {
+    segments.push_back({ids.size(), ids.size() + sequence.size()});
+    ids.insert(ids.end(), sequence.begin(), sequence.end());
+    for (size_t i = 0; i < sequence.size(); ++i) positions.push_back(static_cast<int32_t>(i));
+  }
+  std::span<const int32_t> Sequence(const Segment& s) const {
+    return std::span(ids).subspan(s.begin, s.end - s.begin);
+  }
+};
+
+// Rows of `to` that `kept` has none of, from `computed`: those alone, in order. The two may overlap
+// as long as `computed` does not begin later.
+void Spread(ConstMat computed, std::span<const Segment> segments, std::span<const ConstMat> kept,
+            Mat to) {
+  const size_t row = to.cols * sizeof(float);
+  std::memmove(to.data, computed.data, computed.rows * row);
+  size_t end = computed.rows;
+  for (size_t s = segments.size(); s-- > 0;) {
+    if (kept[s].rows > 0) continue;
+    const size_t size = segments[s].end - segments[s].begin;
+    end -= size;
+    std::memmove(to.data + segments[s].begin * to.cols, to.data + end * to.cols, size * row);
+  }
+  for (size_t s = 0; s < segments.size(); ++s) {
+    if (kept[s].rows == 0) continue;
+    std::memcpy(to.data + segments[s].begin * to.cols, kept[s].data, kept[s].rows * row);
+  }
+}
+
 }  // namespace
 
 int64_t TrainBatch::counted() const {
@@ -96,9 +133,12 @@ struct TrainingPass::State {
   PassOptions options;
   Arena arena{};
 
+  FrozenOutputs frozen{};
+
   // Of the present batch.
-  std::vector<int32_t> positions{}, rows{}, targets{};
-  std::vector<Segment> segments{};
+  Ragged batch{}, fresh{};       // all sequences; those whose frozen outputs are not kept
+  std::vector<ConstMat> kept{};  // by sequence; without rows: it is in `fresh`
+  std::vector<int32_t> rows{}, targets{};
   Layout layout{};
 
   Decoder::State& model() const { return decoder.state(); }
@@ -115,23 +155,23 @@ struct TrainingPass::State {
             .final_norm = model().final_norm,
             .softcap = decoder.config().final_softcap};
   }
-  PassContext Context(bool dropout, uint64_t step) const {
+  PassContext Context(const Ragged& of, bool dropout, uint64_t step) const {
     return {.backend = decoder.backend(),
             .precision = decoder.options().precision,
-            .positions = positions,
-            .segments = segments,
+            .positions = of.positions,
+            .segments = of.segments,
             .cached = {},
             .dropout = dropout,
             .dropout_seed = options.dropout_seed,
             .step = step};
   }
   size_t SavedIndex(int layer) const {
-    const int trained = layer - adapter.lowest_layer();
-    return options.grad_checkpoint || trained < 0 ? 0 : static_cast<size_t>(trained);
+    return options.grad_checkpoint ? 0 : static_cast<size_t>(layer - adapter.lowest_layer());
   }
 
-  void Start(const TrainBatch& batch);
-  void Forward(const PassContext& c, const TrainBatch& batch, bool keep);
+  void Start(const TrainBatch& given);
+  Mat RunFrozen();
+  void Forward(const PassContext& c, bool keep);
   void Backward(const PassContext& c, Adapter& gradients);
   Block::Depth DepthOf(int layer) const;
 };
@@ -225,11 +265,18 @@ TrainingPass::TrainingPass(Decoder& decoder, Adapter& adapter, const PassOptions
          &plan, nullptr);
   state_->arena = Arena(plan.peak());
   state_->model().Cover(options.max_tokens);
+  if (adapter.lowest_layer() > 0) {
+    state_->frozen = FrozenOutputs(static_cast<size_t>(decoder.config().dim), options.frozen_bytes);
+  }
 }
 
 TrainingPass::~TrainingPass() = default;
 
 uint64_t TrainingPass::bytes() const { return state_->arena.capacity(); }
+
+int64_t TrainingPass::frozen_tokens() const {
+  return static_cast<int64_t>(state_->fresh.ids.size());
+}
 
 PassMemory TrainingPass::Plan(const ModelConfig& config, const AdapterShape& shape,
                               const PassOptions& options, Precision precision) {
@@ -244,41 +291,62 @@ PassMemory TrainingPass::Plan(const ModelConfig& config, const AdapterShape& sha
   PassMemory memory;
   LayOut(sizes, &plan, &memory);
   memory.gradients = TrainedNumbers(config, shape, sizes.trained_blocks()) * sizeof(float);
+  memory.frozen = options.frozen_bytes;
   return memory;
 }
 
-// Lays out the memory for this batch; it fits, because sizes only grow with tokens.
-void TrainingPass::State::Start(const TrainBatch& batch) {
-  CheckBatch(batch, options, decoder.config().vocab);
-  positions.clear(), rows.clear(), targets.clear(), segments.clear();
-  for (size_t s = 0; s + 1 < batch.starts.size(); ++s) {
-    segments.push_back({batch.starts[s], batch.starts[s + 1]});
-    for (size_t i = batch.starts[s]; i < batch.starts[s + 1]; ++i) {
-      positions.push_back(static_cast<int32_t>(i - batch.starts[s]));
-    }
+// Takes the batch in and brings it to the input of the lowest trained block, in memory laid out for
+// it; it fits, because sizes only grow with tokens.
+void TrainingPass::State::Start(const TrainBatch& given) {
+  CheckBatch(given, options, decoder.config().vocab);
+  batch.Clear(), fresh.Clear(), kept.clear(), rows.clear(), targets.clear();
+  for (size_t s = 0; s + 1 < given.starts.size(); ++s) {
+    const auto ids =
+        std::span(given.ids).subspan(given.starts[s], given.starts[s + 1] - given.starts[s]);
+    batch.Append(ids);
+    kept.push_back(frozen.Find(ids));
+    if (kept.back().rows == 0) fresh.Append(ids);
   }
-  for (size_t i = 0; i < batch.targets.size(); ++i) {
-    if (batch.targets[i] < 0) continue;
+  for (size_t i = 0; i < given.targets.size(); ++i) {
+    if (given.targets[i] < 0) continue;
     rows.push_back(static_cast<int32_t>(i));
-    targets.push_back(batch.targets[i]);
+    targets.push_back(given.targets[i]);
   }
+  if (rows.empty()) return;
+  model().RefreshDora();
+  const Mat computed = RunFrozen();
   arena.Rewind(0);
   layout = LayOut(ShapeFor(batch.ids.size(), rows.size()), &arena, nullptr);
-  model().RefreshDora();
+  Spread(computed, batch.segments, kept, layout.x);
 }
 
-void TrainingPass::State::Forward(const PassContext& c, const TrainBatch& batch, bool keep) {
+// The embedding and the frozen blocks for the sequences of `fresh`: (their tokens, dim). They leave
+// nothing for Backward: they scribble on one trained block's memory.
+Mat TrainingPass::State::RunFrozen() {
+  arena.Rewind(0);
+  layout = LayOut(ShapeFor(fresh.ids.size(), 0), &arena, nullptr);
+  if (fresh.ids.empty()) return layout.x;
+  const PassContext c = Context(fresh, false, 0);
   const Decoder::State& m = model();
-  c.backend.Embed(batch.ids, *m.embedding, m.config.embed_scale, layout.x);
-  for (int i = 0; i < m.config.layers; ++i) {
-    const bool trained = keep && i >= adapter.lowest_layer();
-    if (trained && options.grad_checkpoint) {
-      c.backend.Copy(layout.x, layout.inputs[static_cast<size_t>(i - adapter.lowest_layer())]);
+  c.backend.Embed(fresh.ids, *m.embedding, m.config.embed_scale, layout.x);
+  for (int i = 0; i < adapter.lowest_layer(); ++i) {
+    m.blocks[static_cast<size_t>(i)].Forward(c, false, layout.saved[0], layout.scratch, layout.x);
+  }
+  for (const Segment& s : fresh.segments) {
+    frozen.Keep(fresh.Sequence(s), layout.x.Rows(s.begin, s.end));
+  }
+  return layout.x;
+}
+
+void TrainingPass::State::Forward(const PassContext& c, bool keep) {
+  const int lowest = adapter.lowest_layer();
+  for (int i = lowest; i < decoder.config().layers; ++i) {
+    if (keep && options.grad_checkpoint) {
+      c.backend.Copy(layout.x, layout.inputs[static_cast<size_t>(i - lowest)]);
     }
-    // Frozen lower blocks leave nothing: they scribble on the first trained block's memory.
-    m.blocks[static_cast<size_t>(i)].Forward(c, trained && !options.grad_checkpoint,
-                                             layout.saved[keep ? SavedIndex(i) : 0], layout.scratch,
-                                             layout.x);
+    model().blocks[static_cast<size_t>(i)].Forward(c, keep && !options.grad_checkpoint,
+                                                   layout.saved[keep ? SavedIndex(i) : 0],
+                                                   layout.scratch, layout.x);
   }
 }
 
@@ -304,8 +372,8 @@ double TrainingPass::Evaluate(const TrainBatch& batch) {
   State& s = *state_;
   s.Start(batch);
   if (s.rows.empty()) return 0;
-  const PassContext context = s.Context(false, 0);
-  s.Forward(context, batch, false);
+  const PassContext context = s.Context(s.batch, false, 0);
+  s.Forward(context, false);
   return s.LossHead().Forward(context.backend, s.layout.x, s.rows, s.targets, s.layout.loss);
 }
 
@@ -315,8 +383,8 @@ double TrainingPass::ForwardBackward(const TrainBatch& batch, float weight, uint
   LEM_CHECK(gradients.values().size() == s.adapter.values().size());
   s.Start(batch);
   if (s.rows.empty()) return 0;
-  const PassContext context = s.Context(s.adapter.shape().dropout > 0, step);
-  s.Forward(context, batch, true);
+  const PassContext context = s.Context(s.batch, s.adapter.shape().dropout > 0, step);
+  s.Forward(context, true);
   const double loss = s.LossHead().ForwardBackward(context.backend, s.layout.x, s.rows, s.targets,
                                                    weight, s.layout.loss, s.layout.dx);
   s.Backward(context, gradients);

@@ -28,13 +28,18 @@ struct PassOptions {
   int64_t max_counted = 0;       // targets of any batch that will come; 0: max_tokens
   bool grad_checkpoint = false;  // keep block inputs only and recompute
   uint64_t dropout_seed = 0;
+  // For what the frozen blocks below the lowest trained one give, kept by sequence from one batch
+  // to the next; 0: computed anew each time. Changes no bit of any result.
+  uint64_t frozen_bytes = 0;
 };
 
 // In bytes. `weights` is for the caller to fill in (Decoder::weight_bytes); Plan leaves it 0.
 // `gradients` are an Adapter::LikeThis, which the caller makes.
 struct PassMemory {
-  uint64_t weights = 0, saved_activations = 0, scratch = 0, logits = 0, gradients = 0;
-  uint64_t total() const { return weights + saved_activations + scratch + logits + gradients; }
+  uint64_t weights = 0, saved_activations = 0, scratch = 0, logits = 0, gradients = 0, frozen = 0;
+  uint64_t total() const {
+    return weights + saved_activations + scratch + logits + gradients + frozen;
+  }
 };
 
 class TrainingPass {
@@ -43,7 +48,9 @@ class TrainingPass {
   TrainingPass(Decoder& decoder, Adapter& adapter, const PassOptions& options);
   ~TrainingPass();
 
-  uint64_t bytes() const;  // what was taken
+  uint64_t bytes() const;  // what was taken, without what the frozen blocks gave
+  // Of the last batch: tokens that went through the frozen blocks; the others' outputs were kept.
+  int64_t frozen_tokens() const;
 
   static PassMemory Plan(const ModelConfig& config, const AdapterShape& shape,
                          const PassOptions& options, Precision precision);

@@ -270,6 +270,29 @@ WeightMap WeightMap::Locate(const Checkpoint& checkpoint, const ModelConfig& con
   return map;
 }
 
+namespace {
+
+uint64_t PackedBytes(const StoredMatrix& m, Precision precision, bool gradients) {
+  if (m.kind != StoredMatrix::Kind::kPlain && m.plus == 0) {
+    return m.bytes.size() + m.scales.size() + m.biases.size();
+  }
+  const uint64_t number = precision == Precision::kBFloat16 ? 2 : 4;
+  return static_cast<uint64_t>(m.rows * m.cols) * number * (gradients ? 2 : 1);
+}
+
+}  // namespace
+
+uint64_t WeightMap::PreparedBytes(Precision precision, int gradients_from) const {
+  uint64_t total = PackedBytes(embedding, precision, !head);
+  if (head) total += PackedBytes(*head, precision, true);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    for (const StoredMatrix& m : blocks[i].projection) {
+      total += PackedBytes(m, precision, static_cast<int>(i) >= gradients_from);
+    }
+  }
+  return total;
+}
+
 std::vector<float> ReadVector(const StoredMatrix& stored) {
   std::vector<float> values(static_cast<size_t>(stored.rows * stored.cols));
   const std::span<float> all(values);

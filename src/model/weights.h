@@ -45,6 +45,10 @@ class WeightMap {
     std::optional<StoredMatrix> norm[kNormSlots];
   };
   std::vector<Block> blocks;
+  // Memory that a decoder of these takes, with input gradients from `gradients_from` on: quantised
+  // matrices keep their size, plain ones are packed anew, and once more for gradients.
+  uint64_t PreparedBytes(Precision precision, int gradients_from) const;
+
   std::string prefix;  // "model." or "language_model.model." ...: where a folder's text model lives
 };
 

@@ -20,7 +20,23 @@ PassOptions OptionsFor(const TrainBatch& batch, bool checkpoint = false) {
   return {.max_tokens = static_cast<int64_t>(batch.ids.size()),
           .max_counted = batch.counted(),
           .grad_checkpoint = checkpoint,
-          .dropout_seed = 0};
+          .dropout_seed = 0,
+          .frozen_bytes = 0};
+}
+
+// Sequences cut to `lengths`, of the goldens' two in turn.
+TrainBatch BatchOf(const Goldens& goldens, std::initializer_list<std::pair<int, size_t>> rows) {
+  TrainBatch batch;
+  batch.starts = {0};
+  for (const auto& [sequence, length] : rows) {
+    const std::vector<int32_t> ids = goldens.Ids(sequence);
+    for (size_t i = 0; i < length; ++i) {
+      batch.ids.push_back(ids[i]);
+      batch.targets.push_back(i < 3 ? -1 : ids[i + 1]);
+    }
+    batch.starts.push_back(batch.ids.size());
+  }
+  return batch;
 }
 
 TEST_P(TrainingParity, LossAndEveryGradientMatchTorch) {
@@ -126,13 +142,68 @@ TEST_P(TrainingParity, ThePlanIsWhatIsTaken) {
       Adapter adapter(model.config(), shape);
       adapter.Initialize(0, model.decoder->weights());
       model.decoder->SetAdapter(&adapter);
-      const PassOptions options = {
-          .max_tokens = 200, .max_counted = 50, .grad_checkpoint = checkpoint, .dropout_seed = 0};
+      const PassOptions options = {.max_tokens = 200,
+                                   .max_counted = 50,
+                                   .grad_checkpoint = checkpoint,
+                                   .dropout_seed = 0,
+                                   .frozen_bytes = 0};
       const TrainingPass pass(*model.decoder, adapter, options);
       const PassMemory plan =
           TrainingPass::Plan(model.config(), shape, options, Precision::kBFloat16);
       EXPECT_EQ(plan.saved_activations + plan.scratch + plan.logits, pass.bytes());
       EXPECT_EQ(plan.gradients, adapter.values().size() * sizeof(float));
+    }
+  }
+}
+
+// Losses and gradients of two epochs; `computed`: tokens that went through the frozen blocks.
+struct Epochs {
+  std::vector<double> losses;
+  std::vector<float> gradients;
+  std::vector<int64_t> computed;
+};
+
+Epochs RunTwice(TinyModel& model, Adapter& adapter, const std::vector<TrainBatch>& batches,
+                uint64_t frozen_bytes) {
+  PassOptions options;
+  options.max_tokens = 60, options.frozen_bytes = frozen_bytes;
+  TrainingPass pass(*model.decoder, adapter, options);
+  Epochs result;
+  Adapter gradients = adapter.LikeThis();
+  for (uint64_t step = 0; step < 2 * batches.size(); ++step) {
+    const TrainBatch& batch = batches[step % batches.size()];
+    result.losses.push_back(pass.ForwardBackward(batch, 0.25f, step, gradients));
+    result.computed.push_back(pass.frozen_tokens());
+    result.losses.push_back(pass.Evaluate(batch));
+  }
+  result.gradients.assign(gradients.values().begin(), gradients.values().end());
+  return result;
+}
+
+// Batches whose rows are all, partly or not kept; with room for everything and for some.
+TEST_P(TrainingParity, KeptFrozenOutputsChangeNoBit) {
+  const Goldens goldens(GetParam());
+  AdapterShape shape = kTinyLora;
+  shape.num_layers = 2, shape.dropout = 0.2f;
+  for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16}) {
+    TinyModel model(GetParam(), precision, 0);
+    Adapter adapter(model.config(), shape);
+    adapter.Initialize(3, model.decoder->weights());
+    for (float& value : adapter.values()) value += 0.01f;
+    model.decoder->SetAdapter(&adapter);
+    const std::vector<TrainBatch> batches = {BatchOf(goldens, {{0, 9}}),
+                                             BatchOf(goldens, {{1, 7}, {0, 9}, {0, 6}}),
+                                             BatchOf(goldens, {{1, 8}, {1, 7}, {0, 6}, {1, 8}})};
+    const Epochs without = RunTwice(model, adapter, batches, 0);
+    EXPECT_EQ(without.computed, (std::vector<int64_t>{9, 22, 29, 9, 22, 29}));
+    const uint64_t row = static_cast<uint64_t>(model.config().dim) * sizeof(float);
+    const Epochs kept = RunTwice(model, adapter, batches, 1000 * row);
+    EXPECT_EQ(kept.computed, (std::vector<int64_t>{9, 13, 16, 0, 0, 0}));
+    const Epochs some = RunTwice(model, adapter, batches, 16 * row);  // two sequences
+    EXPECT_EQ(some.computed, (std::vector<int64_t>{9, 13, 22, 0, 6, 22}));
+    for (const Epochs* other : {&kept, &some}) {
+      EXPECT_EQ(other->losses, without.losses);
+      EXPECT_EQ(other->gradients, without.gradients);
     }
   }
 }

@@ -74,6 +74,7 @@ void RunHere(const Json& options, TrainObserver& observer) {
   TrainOptions o;
   if (fs::exists("out/state.safetensors")) o = LoadRunOptions("out");
   ApplyYaml(options, "test", &o);
+  o.keep_frozen = std::getenv("LEM_TRAIN_KEEP_NOTHING") == nullptr;
   Train(o, CpuBackend(), observer);
 }
 
@@ -203,6 +204,19 @@ TEST_F(Resume, InsideAnAccumulationWindowToo) {
   RunWhole(options);
   KillAndResume("step 6", options);
   KillAndResume("validation 9", options);
+}
+
+// What the frozen blocks gave is not part of a run's state: it is computed again.
+TEST_F(Resume, WithoutWhatTheFrozenBlocksGave) {
+  Json options = BaseOptions();
+  options.Set("num_layers", 1);
+  options.Set("iters", 28);  // beyond two passes of twelve batches
+  options.Set("save_every", 10);
+  ::setenv("LEM_TRAIN_KEEP_NOTHING", "1", 1);
+  RunWhole(options);
+  ::unsetenv("LEM_TRAIN_KEEP_NOTHING");
+  KillAndResume("step 17", options);
+  KillAndResume("validation 24", options);
 }
 
 TEST_F(Resume, InMlxsModeWithItsDraws) {

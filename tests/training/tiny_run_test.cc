@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "backend/backend.h"
@@ -13,6 +14,7 @@
 #include "base/error.h"
 #include "formats/mapped_file.h"
 #include "formats/safetensors.h"
+#include "pipelines/train/console_lines.h"
 #include "pipelines/train/train.h"
 #include "tests/support/error_text.h"
 #include "tests/support/scratch_folder.h"
@@ -28,6 +30,8 @@ struct Recorder : TrainObserver {
   std::vector<ReportEvent> reports;
   std::vector<std::string> warnings;
   std::optional<double> test_loss;
+  TrainPlan plan;
+  void OnStart(const StartEvent& e) override { plan = e.plan; }
   void OnStep(const StepEvent& e) override { steps.push_back(e); }
   void OnValidation(const ValidationEvent& e) override { validations.push_back(e); }
   void OnReport(const ReportEvent& e) override { reports.push_back(e); }
@@ -82,6 +86,82 @@ TEST_F(TinyRun, LearnsAndReports) {
   const Json config = Json::ParseFile((folder_ / "out" / "adapter_config.json").string());
   EXPECT_EQ(config.Find("lora_parameters")->Find("keys")->size(), 7u);
   EXPECT_EQ(config.Find("num_layers")->integer(), 2);
+}
+
+// Everything a run gives: losses, validations, and the bytes of its files.
+struct Outcome {
+  std::vector<std::optional<double>> losses;
+  std::vector<double> validations;
+  std::string adapter, state;
+  bool operator==(const Outcome&) const = default;
+};
+
+Outcome OutcomeOf(const TrainOptions& options, Recorder& seen) {
+  Train(options, CpuBackend(), seen);
+  Outcome outcome;
+  for (const StepEvent& step : seen.steps) outcome.losses.push_back(step.loss);
+  for (const ValidationEvent& v : seen.validations) outcome.validations.push_back(v.loss);
+  const fs::path folder = options.adapter_path;
+  outcome.adapter = ReadTextFile(folder / "adapters.safetensors");
+  outcome.state = ReadTextFile(folder / "state.safetensors");
+  return outcome;
+}
+
+// 23 examples in batches of 4, more than two passes, validated five times.
+TEST_F(TinyRun, FrozenOutputsKeptBetweenEpochsChangeNoByte) {
+  options_.iters = 16, options_.steps_per_eval = 4, options_.num_layers = 1;
+  for (const char* compat : {"", "mlx-lm"}) {
+    for (const char* mask : {"none", "prompt", "assistant"}) {
+      if (*compat && std::string_view(mask) == "assistant") continue;
+      for (const bool checkpoint : {false, true}) {
+        options_.compat = compat, options_.mask = mask;
+        options_.grad_checkpoint = checkpoint;
+        options_.grad_accumulation_steps = checkpoint ? 3 : 1;
+        options_.dtype = checkpoint ? "bfloat16" : "float32";
+        Recorder with, without;
+        options_.keep_frozen = true;
+        const Outcome kept = OutcomeOf(options_, with);
+        options_.keep_frozen = false;
+        EXPECT_EQ(kept, OutcomeOf(options_, without)) << compat << " " << mask << checkpoint;
+        EXPECT_GT(with.plan.pass.frozen, 0u);
+        EXPECT_EQ(without.plan.pass.frozen, 0u);
+        EXPECT_LT(with.plan.flops, without.plan.flops);
+      }
+    }
+  }
+}
+
+TEST_F(TinyRun, FrozenOutputsTakeNoMemoryThatIsNotThere) {
+  Run();
+  const uint64_t wanted = seen_.plan.pass.frozen, bare = seen_.plan.needed() - wanted;
+  ASSERT_GT(wanted, 100u);
+  options_.memory_limit = bare + 100;
+  Run();
+  EXPECT_EQ(seen_.plan.pass.frozen, 100u);
+  options_.memory_limit = bare;
+  Run();
+  EXPECT_EQ(seen_.plan.pass.frozen, 0u);
+  options_.memory_limit = 0, options_.num_layers = -1;  // nothing is frozen
+  Run();
+  EXPECT_EQ(seen_.plan.pass.frozen, 0u);
+}
+
+TEST_F(TinyRun, CeilingsAreSaidWhenAskedFor) {
+  options_.log = (folder_ / "log.jsonl").string(), options_.iters = 2;
+  Run();
+  EXPECT_FALSE(seen_.reports.back().rate);
+  EXPECT_FALSE(ReadJsonLines(options_.log).back().value.Has("gemm_share"));
+  options_.ceilings = true;
+  Run();
+  ASSERT_TRUE(seen_.reports.back().rate);
+  EXPECT_GT(seen_.reports.back().rate->share(), 0);
+  EXPECT_LT(seen_.reports.back().rate->share(), 1);
+  EXPECT_NE(ReportLine(seen_.reports.back()).find("% of"), std::string::npos);
+  const auto rows = ReadJsonLines(options_.log);
+  const auto step =
+      std::ranges::find_if(rows, [](const JsonLine& r) { return r.value.Has("loss"); });
+  ASSERT_NE(step, rows.end());
+  EXPECT_GT(step->value.Find("gemm_share")->number(), 0);
 }
 
 TEST_F(TinyRun, EpochsReplaceIterations) {

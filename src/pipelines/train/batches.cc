@@ -190,7 +190,7 @@ BatchBounds BoundsOf(const Dataset& dataset, int64_t batch_size, const TrainOpti
                       std::greater<>());
     return std::accumulate(values.begin(), values.begin() + static_cast<ptrdiff_t>(n), int64_t{0});
   };
-  return {top(inputs), top(counted)};
+  return {.tokens = top(inputs), .counted = top(counted)};
 }
 
 }  // namespace lem

@@ -81,9 +81,10 @@ class MlxOrder {
   size_t used_ = 0;
 };
 
-// The most tokens and targets that any batch of these sets can have.
+// The most tokens and targets that any batch of these sets can have, and the tokens of all rows
+// that are computed more than once.
 struct BatchBounds {
-  int64_t tokens = 0, counted = 0;
+  int64_t tokens = 0, counted = 0, repeated = 0;
 };
 BatchBounds BoundsOf(const Dataset& dataset, int64_t batch_size, const TrainOptions& options);
 

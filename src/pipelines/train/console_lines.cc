@@ -65,11 +65,16 @@ std::string ValidationLine(const ValidationEvent& e) {
 
 std::string ReportLine(const ReportEvent& e) {
   const double loss = e.train_loss ? *e.train_loss : std::nan("");
-  return fmt::format(
+  std::string line = fmt::format(
       "Iter {}: Train loss {:.3f}, Learning Rate {:.3e}, It/sec {:.3f}, Tokens/sec {:.3f}, Trained "
       "Tokens {}, Peak mem {:.3f} GB",
       e.iteration, loss, e.learning_rate, e.iterations_per_second, e.tokens_per_second,
       e.trained_tokens, static_cast<double>(e.peak_memory_bytes) / 1e9);
+  if (e.rate) {
+    line +=
+        fmt::format(", {:.0f}% of {:.0f} GFLOP/s", 100 * e.rate->share(), e.rate->ceiling / 1e9);
+  }
+  return line;
 }
 
 std::string SaveLine(const SaveEvent& e) {
@@ -92,10 +97,11 @@ std::string TruncationLine(int64_t max_seq_length, size_t longest) {
 std::string PlanText(const TrainPlan& p) {
   std::string text = fmt::format(
       "memory {} of {} available: weights {}, saved activations {}, scratch {}, logits {}, "
-      "adapter {}, gradients {}, optimizer {}\n",
+      "adapter {}, gradients {}, optimizer {}, frozen blocks' outputs kept between epochs {}, "
+      "program and data {}\n",
       Bytes(p.total()), Bytes(p.available), Bytes(p.pass.weights), Bytes(p.pass.saved_activations),
       Bytes(p.pass.scratch), Bytes(p.pass.logits), Bytes(p.adapter), Bytes(p.pass.gradients),
-      Bytes(p.optimizer));
+      Bytes(p.optimizer), Bytes(p.pass.frozen), Bytes(p.program));
   text += fmt::format(
       "{} iterations of {:.0f} tokens ({:.0f} learnt) on average, {} per epoch, {:.2f} epochs",
       p.iterations, p.tokens_per_iteration, p.counted_per_iteration, p.iterations_per_epoch,

@@ -12,6 +12,12 @@
 
 namespace lem {
 
+// What the products of some steps reached, beside the machine's own rate.
+struct GemmRate {
+  double flops_per_second = 0, ceiling = 0;
+  double share() const { return flops_per_second / ceiling; }
+};
+
 struct StepEvent {
   int64_t iteration = 0, iterations = 0;
   std::optional<double> loss;  // mean over the batch's targets; absent when it is not finite
@@ -20,7 +26,8 @@ struct StepEvent {
   std::optional<double> grad_norm;  // before clipping; absent when this step made no update
   double tokens_per_second = 0;
   double seconds = 0;
-  bool skipped = false;  // an update was due and not made
+  bool skipped = false;          // an update was due and not made
+  std::optional<GemmRate> rate;  // with --ceilings
 };
 
 struct ValidationEvent {
@@ -37,6 +44,7 @@ struct ReportEvent {
   double learning_rate = 0, iterations_per_second = 0, tokens_per_second = 0;
   int64_t trained_tokens = 0;
   uint64_t peak_memory_bytes = 0;
+  std::optional<GemmRate> rate;  // with --ceilings
 };
 
 struct SaveEvent {

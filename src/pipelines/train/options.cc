@@ -66,6 +66,7 @@ const Field kFields[] = {
     {"chat_template", &T::chat_template},
     {"resume", &T::resume, false},
     {"log", &T::log, false},
+    {"ceilings", &T::ceilings, false},
 };
 
 // mlx-lm writes null where nothing was given.
@@ -312,8 +313,11 @@ void Validate(const TrainOptions& o) {
   Require(o.batch_size >= 1 && o.batch_size <= 65536, "batch-size", "1 to 65536", o.batch_size);
   Require(o.iters >= 1, "iters", "at least 1", o.iters);
   Require(o.epochs >= 0, "epochs", "a number above 0", o.epochs);
-  Require(o.val_batches >= -1, "val-batches", "-1 (all) or more", o.val_batches);
-  Require(o.test_batches >= -1, "test-batches", "-1 (all) or more", o.test_batches);
+  constexpr int64_t kMost = int64_t{1} << 31;
+  Require(o.val_batches >= -1 && o.val_batches <= kMost, "val-batches", "-1 (all) to 2^31",
+          o.val_batches);
+  Require(o.test_batches >= -1 && o.test_batches <= kMost, "test-batches", "-1 (all) to 2^31",
+          o.test_batches);
   Require(o.learning_rate >= 0, "learning-rate", "a number not below 0", o.learning_rate);
   Require(o.steps_per_report >= 1, "steps-per-report", "at least 1", o.steps_per_report);
   Require(o.steps_per_eval >= 1, "steps-per-eval", "at least 1", o.steps_per_eval);

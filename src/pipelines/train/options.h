@@ -56,6 +56,8 @@ struct TrainOptions {
   std::string device = "auto";
   std::string chat_template = "auto";
   uint64_t memory_limit = 0;  // bytes the run may take; 0: what is available
+  bool keep_frozen = true;    // what the frozen blocks give, between epochs, while memory allows
+  bool ceilings = false;      // measure what the machine can do, and say each step's share of it
 
   Json extra = Json::MakeObject();  // unknown YAML keys, kept for adapter_config.json
 

@@ -9,28 +9,18 @@
 namespace lem {
 namespace {
 
-// Multiply-adds of one block's projections per token.
-double BlockProducts(const ModelConfig& config) {
-  double products = 0;
-  for (int p = 0; p < kProjections; ++p) {
-    const TensorShape shape = ShapeOf(config, static_cast<Projection>(p));
-    products += static_cast<double>(shape.in) * static_cast<double>(shape.out);
-  }
-  return products;
+// At most a quarter of what the run may take, and never what would make it too large.
+uint64_t RoomForFrozen(const TrainOptions& options, const TrainPlan& plan, uint64_t wanted) {
+  const uint64_t limit = options.memory_limit > 0 ? options.memory_limit : plan.available;
+  const uint64_t left = limit > plan.needed() ? limit - plan.needed() : 0;
+  return std::min({wanted, limit / 4, left});
 }
 
-// Forward through all blocks, input gradients through those that are trained (again forward with
-// --grad-checkpoint), the adapter's own products three times, the head at the targets alone: twice
-// (logits, and their gradient back).
-double FlopsPerIteration(const TrainOptions& options, const ModelConfig& config,
-                         const Adapter& adapter, double tokens, double counted) {
-  const double block = BlockProducts(config);
-  const int trained = config.layers - adapter.lowest_layer();
-  double blocks = block * (config.layers + trained);
-  if (options.grad_checkpoint) blocks += block * trained;
-  const double own = 3.0 * static_cast<double>(adapter.values().size());
-  const double head = 2.0 * static_cast<double>(config.vocab) * config.dim;
-  return 2 * (tokens * (blocks + own) + counted * head);
+// Of all rows, the share that is kept, in all epochs but the first.
+double FrozenReused(const TrainPlan& plan, uint64_t wanted) {
+  if (wanted == 0 || plan.epochs() <= 1) return 0;
+  const double kept = static_cast<double>(plan.pass.frozen) / static_cast<double>(wanted);
+  return kept * (1 - 1 / plan.epochs());
 }
 
 double GigaBytes(uint64_t bytes) { return static_cast<double>(bytes / 10000000) / 100; }
@@ -57,6 +47,19 @@ std::vector<ParameterBlock> ParameterBlocks(const Adapter& adapter) {
   return blocks;
 }
 
+// Forward through all blocks, input gradients through those that are trained (again forward with
+// --grad-checkpoint), the adapter's own products three times, the head at the targets alone: twice
+// (logits, and their gradient back).
+double StepFlops(const TrainOptions& options, const ModelConfig& config, const Adapter& adapter,
+                 double tokens, double frozen_tokens, double counted) {
+  const auto block = static_cast<double>(config.block_products());
+  const int frozen = adapter.lowest_layer(), trained = config.layers - frozen;
+  const double blocks = block * trained * (options.grad_checkpoint ? 3 : 2);
+  const double own = 3.0 * static_cast<double>(adapter.values().size());
+  const double head = 2.0 * static_cast<double>(config.vocab) * config.dim;
+  return 2 * (tokens * (blocks + own) + frozen_tokens * block * frozen + counted * head);
+}
+
 int64_t IterationsPerEpoch(const Dataset& train, const TrainOptions& options) {
   const auto n = static_cast<int64_t>(train.examples.size());
   const int64_t whole = n / options.batch_size;
@@ -76,6 +79,7 @@ TrainPlan MakePlan(const TrainOptions& options, const ModelConfig& config, uint6
   plan.pass.weights = weight_bytes;
   plan.adapter = adapter.values().size() * sizeof(float);
   plan.optimizer = Optimizer::StateBytes(options.optimizer_options(), ParameterBlocks(adapter));
+  plan.program = ResidentMemoryBytes();
   plan.available = AvailableMemoryBytes();
   plan.trained_parameters = static_cast<int64_t>(adapter.values().size());
   plan.total_parameters =
@@ -85,9 +89,16 @@ TrainPlan MakePlan(const TrainOptions& options, const ModelConfig& config, uint6
   const auto batches = static_cast<double>(plan.iterations_per_epoch);
   plan.tokens_per_iteration = static_cast<double>(train.tokens()) / batches;
   plan.counted_per_iteration = static_cast<double>(train.counted()) / batches;
-  plan.flops = static_cast<double>(iterations) * FlopsPerIteration(options, config, adapter,
-                                                                   plan.tokens_per_iteration,
-                                                                   plan.counted_per_iteration);
+  if (options.keep_frozen && adapter.lowest_layer() > 0) {
+    const uint64_t wanted =
+        static_cast<uint64_t>(bounds.repeated) * static_cast<uint64_t>(config.dim) * sizeof(float);
+    plan.pass.frozen = RoomForFrozen(options, plan, wanted);
+    plan.frozen_reused = FrozenReused(plan, wanted);
+  }
+  plan.flops =
+      static_cast<double>(iterations) *
+      StepFlops(options, config, adapter, plan.tokens_per_iteration,
+                plan.tokens_per_iteration * (1 - plan.frozen_reused), plan.counted_per_iteration);
   return plan;
 }
 
@@ -98,9 +109,9 @@ void EstimateTime(Precision precision, TrainPlan* plan) {
 
 void RefuseIfTooLarge(const TrainPlan& plan, uint64_t limit, const TrainOptions& options) {
   if (limit == 0) limit = plan.available;
-  if (plan.total() <= limit) return;
+  if (plan.needed() <= limit) return;
   Fail("lem train: expected a run that fits in ", GigaBytes(limit),
-       " GB of memory, found one that ", "needs ", GigaBytes(plan.total()), " GB (weights ",
+       " GB of memory, found one that ", "needs ", GigaBytes(plan.needed()), " GB (weights ",
        GigaBytes(plan.pass.weights), ", activations ",
        GigaBytes(plan.pass.saved_activations + plan.pass.scratch), ", logits ",
        GigaBytes(plan.pass.logits), ", adapter and optimizer ",

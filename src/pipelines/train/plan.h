@@ -15,6 +15,7 @@ namespace lem {
 struct TrainPlan {
   PassMemory pass;
   uint64_t adapter = 0, optimizer = 0;  // bytes of values and of optimizer state
+  uint64_t program = 0;                 // what the process already holds: itself, tokenizer, data
   uint64_t available = 0;               // what this machine can give without swapping
   int64_t trained_parameters = 0, total_parameters = 0;
   int64_t iterations = 0, iterations_per_epoch = 0;
@@ -23,7 +24,10 @@ struct TrainPlan {
   double flops_per_second = 0;  // 0: not measured
   double seconds = 0;           // 0: not measured
 
-  uint64_t total() const { return pass.total() + adapter + optimizer; }
+  double frozen_reused = 0;  // of the tokens of all iterations: frozen outputs already kept
+
+  uint64_t needed() const { return pass.total() + adapter + optimizer; }  // beyond `program`
+  uint64_t total() const { return needed() + program; }                   // the peak to expect
   double epochs() const {
     return iterations_per_epoch > 0
                ? static_cast<double>(iterations) / static_cast<double>(iterations_per_epoch)
@@ -39,6 +43,10 @@ std::vector<ParameterBlock> ParameterBlocks(const Adapter& adapter);
 TrainPlan MakePlan(const TrainOptions& options, const ModelConfig& config, uint64_t weight_bytes,
                    const Adapter& adapter, const Dataset& train, const BatchBounds& bounds,
                    int64_t iterations, Precision precision);
+// Multiply-adds of the products of one step, times two. frozen_tokens: of those, how many go
+// through the frozen blocks.
+double StepFlops(const TrainOptions& options, const ModelConfig& config, const Adapter& adapter,
+                 double tokens, double frozen_tokens, double counted);
 // Adds the time: measures this machine for about a second.
 void EstimateTime(Precision precision, TrainPlan* plan);
 

@@ -79,6 +79,10 @@ void RunLog::Step(const StepEvent& e, uint64_t peak_memory_bytes) {
                         {"tokens_per_second", e.tokens_per_second},
                         {"peak_memory_bytes", peak_memory_bytes}});
   if (e.skipped) row.Set("skipped", true);
+  if (e.rate) {
+    row.Set("gemm_flops_per_second", e.rate->flops_per_second);
+    row.Set("gemm_share", e.rate->share());
+  }
   Write(row);
 }
 

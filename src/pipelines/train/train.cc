@@ -26,23 +26,43 @@ std::unique_ptr<Decoder> LoadDecoder(const TrainOptions& options, Backend& backe
   return Decoder::Load(backend, inputs.checkpoint, decoder);
 }
 
-PassOptions PassFor(const TrainOptions& options, const TrainInputs& inputs) {
-  PassOptions pass;
+BatchBounds BoundsFor(const TrainOptions& options, const TrainInputs& inputs) {
+  BatchBounds all;
   for (const Dataset* dataset : {&inputs.train, &inputs.valid, &inputs.test}) {
     if (dataset->empty()) continue;
     const BatchBounds bounds = BoundsOf(*dataset, options.batch_size, options);
-    pass.max_tokens = std::max(pass.max_tokens, bounds.tokens);
-    pass.max_counted = std::max(pass.max_counted, bounds.counted);
+    all.tokens = std::max(all.tokens, bounds.tokens);
+    all.counted = std::max(all.counted, bounds.counted);
   }
+  if (!options.train) return all;
+  const auto rows = [](const Dataset& d) { return static_cast<int64_t>(d.examples.size()); };
+  if (IterationsOf(options, inputs.train) > IterationsPerEpoch(inputs.train, options)) {
+    all.repeated += BoundsOf(inputs.train, rows(inputs.train), options).tokens;
+  }
+  // A validation is made at least twice. mlx-lm draws its rows anew each time.
+  const bool some = options.val_batches >= 0 && !options.mlx_compat();
+  const int64_t validated = some ? options.val_batches * options.batch_size : rows(inputs.valid);
+  if (options.val_batches != 0) {
+    all.repeated += BoundsOf(inputs.valid, validated, options).tokens;
+  }
+  return all;
+}
+
+PassOptions PassFor(const TrainOptions& options, const TrainInputs& inputs) {
+  const BatchBounds bounds = BoundsFor(options, inputs);
+  PassOptions pass;
+  pass.max_tokens = bounds.tokens;
+  pass.max_counted = bounds.counted;
   pass.grad_checkpoint = options.grad_checkpoint;
   pass.dropout_seed = static_cast<uint64_t>(options.seed);
   return pass;
 }
 
 TrainPlan PlanFor(const TrainOptions& options, const TrainInputs& inputs, const Adapter& adapter) {
-  const PassOptions pass = PassFor(options, inputs);
-  return MakePlan(options, inputs.config, inputs.checkpoint.weight_bytes(), adapter, inputs.train,
-                  {pass.max_tokens, pass.max_counted}, IterationsOf(options, inputs.train),
+  const uint64_t weights = WeightMap::Locate(inputs.checkpoint, inputs.config)
+                               .PreparedBytes(inputs.precision, adapter.lowest_layer());
+  return MakePlan(options, inputs.config, weights, adapter, inputs.train,
+                  BoundsFor(options, inputs), IterationsOf(options, inputs.train),
                   inputs.precision);
 }
 
@@ -86,7 +106,9 @@ TrainResult TrainAndTest(const TrainOptions& options, Backend& backend, TrainInp
   adapter.Initialize(static_cast<uint64_t>(options.seed), decoder->weights());
   LoadStartingWeights(options, inputs.config, &adapter);
   decoder->SetAdapter(&adapter);
-  TrainingPass pass(*decoder, adapter, PassFor(options, inputs));
+  PassOptions pass_options = PassFor(options, inputs);
+  pass_options.frozen_bytes = plan.pass.frozen;
+  TrainingPass pass(*decoder, adapter, pass_options);
 
   observer.OnPhase(TrainPhase::kTraining);
   Trainer trainer(options, inputs, adapter, pass, observer);

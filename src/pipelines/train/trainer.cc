@@ -48,6 +48,7 @@ Trainer::Trainer(const TrainOptions& options, const TrainInputs& inputs, Adapter
               "judge by, found none; add valid.jsonl to the data, and leave --val-batches above 0");
   }
   learning_rate_ = schedule_.RateAt(0);
+  if (options.ceilings) gemm_ceiling_ = MeasureGemmFlops(inputs.precision);
   if (options.mlx_compat() && options.adapter_shape().dropout > 0) {
     observer.OnWarning(
         "lora_parameters.dropout: the masks are ours, not mlx-lm's; everything else "
@@ -156,11 +157,16 @@ void Trainer::Step(int64_t iteration, const MicroBatch& batch) {
   }
   event.seconds = SecondsSince(start);
   event.tokens_per_second = static_cast<double>(batch.counted) / event.seconds;
+  const double flops =
+      StepFlops(options_, inputs_.config, adapter_, static_cast<double>(batch.batch.ids.size()),
+                static_cast<double>(pass_.frozen_tokens()), static_cast<double>(batch.counted));
+  event.rate = RateOf(flops, event.seconds);
   counters_.iteration = iteration;
   counters_.trained_tokens += batch.counted;
   report_seconds_ += event.seconds;
   timed_steps_ += 1;
   timed_tokens_ += batch.counted;
+  timed_flops_ += flops;
   log_.Step(event, PeakMemoryBytes());
   observer_.OnStep(event);
   TakeDraws();
@@ -276,6 +282,7 @@ void Trainer::Report(int64_t iteration) {
   if (report_seconds_ > 0) {
     event.iterations_per_second = static_cast<double>(timed_steps_) / report_seconds_;
     event.tokens_per_second = static_cast<double>(timed_tokens_) / report_seconds_;
+    event.rate = RateOf(timed_flops_, report_seconds_);
   }
   event.trained_tokens = c.trained_tokens;
   event.peak_memory_bytes = PeakMemoryBytes();
@@ -284,7 +291,13 @@ void Trainer::Report(int64_t iteration) {
   c.report_tokens = c.report_steps = 0;
   report_seconds_ = 0;
   timed_steps_ = timed_tokens_ = 0;
+  timed_flops_ = 0;
   observer_.OnReport(event);
+}
+
+std::optional<GemmRate> Trainer::RateOf(double flops, double seconds) const {
+  if (!(gemm_ceiling_ > 0)) return std::nullopt;
+  return GemmRate{.flops_per_second = flops / seconds, .ceiling = gemm_ceiling_};
 }
 
 void Trainer::SaveCheckpoint(int64_t iteration) {

@@ -49,6 +49,7 @@ class Trainer {
   void SaveCheckpoint(int64_t iteration);
   void SaveFinal();
   void SaveRunState();
+  std::optional<GemmRate> RateOf(double flops, double seconds) const;
   [[noreturn]] void Interrupt();
   void TakeDraws();
 
@@ -74,6 +75,8 @@ class Trainer {
   double learning_rate_ = 0;      // of the last update
   double report_seconds_ = 0;     // since the last report, validation and saving left out
   int64_t timed_steps_ = 0, timed_tokens_ = 0;
+  double timed_flops_ = 0;
+  double gemm_ceiling_ = 0;  // 0: not measured
   std::optional<double> last_train_loss_, last_val_loss_;
 };
 
