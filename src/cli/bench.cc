@@ -15,6 +15,8 @@
 namespace lem::cli {
 namespace {
 
+Json Share(const std::optional<double>& share) { return share ? Json(*share) : Json(); }
+
 Json ToJson(const BenchOptions& options, const BenchResult& result) {
   Json tasks = Json::MakeObject();
   for (const BenchTaskResult& task : result.tasks) {
@@ -37,7 +39,25 @@ Json ToJson(const BenchOptions& options, const BenchResult& result) {
   out.Set("generation_tps", Json(result.generation_tps));
   out.Set("seconds", Json(result.seconds));
   out.Set("peak_memory_bytes", Json(result.peak_memory_bytes));
+  if (result.ceilings) {
+    out.Set("gemm_flops", Json(result.ceilings->gemm_flops));
+    out.Set("read_bytes_per_second", Json(result.ceilings->read_bytes_per_second));
+    out.Set("prompt_gemm_share", Share(result.ceilings->prompts));
+    out.Set("generation_memory_share", Share(result.ceilings->generation));
+  }
   return out;
+}
+
+// A line each, none for what was not computed.
+void PrintCeilings(const CeilingShares& shares) {
+  if (shares.prompts) {
+    Print(fmt::format("prompts reach {:.0f} % of the {:.0f} GFLOP/s of one large product here\n",
+                      100 * *shares.prompts, shares.gemm_flops / 1e9));
+  }
+  if (shares.generation) {
+    Print(fmt::format("answers read at {:.0f} % of the {:.1f} GB/s of this memory\n",
+                      100 * *shares.generation, shares.read_bytes_per_second / 1e9));
+  }
 }
 
 void PrintTable(const BenchOptions& options, const BenchResult& result) {
@@ -54,6 +74,7 @@ void PrintTable(const BenchOptions& options, const BenchResult& result) {
                   result.model, FormatSeconds(result.seconds), result.prompt_tokens,
                   result.prompt_tps, result.generation_tokens, result.generation_tps,
                   FormatBytes(static_cast<double>(result.peak_memory_bytes))));
+  if (result.ceilings) PrintCeilings(*result.ceilings);
   Print(
       fmt::format("the answers are in {}; `lem score {}` grades them\n", options.out, options.out));
 }
@@ -92,6 +113,8 @@ int Bench(const Arguments& arguments) {
   flags.Add("--max-tokens", options.max_tokens, "length limit instead of the tasks' own");
   flags.Add("--batch-size", options.max_batch, "answers generated together; changes no result");
   flags.Add("--seed", options.seed, "of drawn items and drawn tokens");
+  flags.Add("--ceilings", options.ceilings,
+            "measure this machine's matrix products and memory, and say the share of them");
   machine.AddTo(flags);
   if (!flags.Parse(arguments)) return 0;
   machine.Apply();

@@ -36,6 +36,11 @@ uint64_t Engine::State::CacheBytes(int64_t capacity) const {
                            options.prefill_chunk);
 }
 
+uint64_t Engine::State::ReadBytes(size_t length) const {
+  return KvCache::BytesFor(decoder.config(), decoder.options().precision,
+                           static_cast<int64_t>(length), 1);
+}
+
 uint64_t Engine::State::MemoryLimit() const {
   return options.kv_memory > 0 ? options.kv_memory : AvailableMemoryBytes() / 4;
 }
@@ -245,6 +250,7 @@ class Generator {
   void StepGeneration() {
     if (running_.empty()) return;
     const Stopwatch watch;
+    s_.times.generation_bytes += static_cast<double>(s_.decoder.pass_bytes());
     std::vector<Chunk> chunks;
     std::vector<Sequence*> wanting;
     for (Sequence& q : running_) {
@@ -252,6 +258,7 @@ class Generator {
                         .ids = std::span(q.history).subspan(q.done),
                         .logits = Chunk::Logits::kLast});
       q.done = q.history.size();
+      s_.times.generation_bytes += static_cast<double>(s_.ReadBytes(q.done));
       wanting.push_back(&q);
     }
     Forward(chunks, wanting.size());

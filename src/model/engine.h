@@ -56,6 +56,8 @@ struct EngineOptions {
 struct EngineTimes {
   double prompt_seconds = 0, generation_seconds = 0;
   int64_t prompt_tokens = 0, generation_tokens = 0;
+  // Of generation: what its passes had to read, weights once each and the keys and values.
+  double generation_bytes = 0;
 };
 
 class Engine {

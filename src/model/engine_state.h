@@ -28,6 +28,7 @@ struct Engine::State {
 
   std::unique_ptr<KvCache> NewCache(int64_t capacity, std::shared_ptr<const KvCache> prefix) const;
   uint64_t CacheBytes(int64_t capacity) const;
+  uint64_t ReadBytes(size_t length) const;  // keys and values that one more token looks at
   uint64_t MemoryLimit() const;
 
   // The end of the piece of a prompt that begins at `from`: the next multiple of prefill_chunk.

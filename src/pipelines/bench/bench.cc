@@ -49,6 +49,23 @@ void SetSpeeds(const EngineTimes& times, BenchResult& result) {
   }
 }
 
+CeilingShares MeasureCeilings(Precision precision) {
+  return {.gemm_flops = MeasureGemmFlops(precision),
+          .read_bytes_per_second = MeasureReadBandwidth()};
+}
+
+void SetShares(const EngineTimes& times, const ModelConfig& config, CeilingShares& shares) {
+  if (times.prompt_seconds > 0) {
+    const double flops = 2.0 * static_cast<double>(config.block_products()) * config.layers *
+                         static_cast<double>(times.prompt_tokens);
+    shares.prompts = flops / times.prompt_seconds / shares.gemm_flops;
+  }
+  if (times.generation_bytes > 0) {
+    shares.generation =
+        times.generation_bytes / times.generation_seconds / shares.read_bytes_per_second;
+  }
+}
+
 // Choices first: they take seconds where generation takes minutes. How many were missing, by run.
 std::vector<int64_t> AnswerAll(const LoadedModel& model, Engine& engine,
                                const std::vector<TaskRun>& runs, RunFolder& folder,
@@ -93,6 +110,7 @@ BenchResult RunBench(const BenchOptions& options, Progress& progress) {
   EngineOptions engine_options;
   engine_options.max_batch = options.max_batch;
   Engine engine(*model->decoder, engine_options);
+  if (options.ceilings) result.ceilings = MeasureCeilings(model->decoder->options().precision);
   const WallClock clock;
   const std::vector<int64_t> missing = AnswerAll(*model, engine, runs, folder, progress);
   result.seconds = clock.Seconds();
@@ -100,6 +118,7 @@ BenchResult RunBench(const BenchOptions& options, Progress& progress) {
     result.tasks.push_back(Describe(runs[i], folder, missing[i]));
   }
   SetSpeeds(engine.times(), result);
+  if (result.ceilings) SetShares(engine.times(), model->decoder->config(), *result.ceilings);
   result.peak_memory_bytes = PeakMemoryBytes();
   if (StopRequested()) SayInterrupted(result, options.out);
   return result;

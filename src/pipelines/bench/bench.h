@@ -26,6 +26,7 @@ struct BenchOptions {
   std::optional<int> max_tokens;     // likewise
   int max_batch = 16;
   uint64_t seed = 0;
+  bool ceilings = false;  // measure what the machine can do, and say the share of it
 };
 
 struct BenchTaskResult {
@@ -36,6 +37,13 @@ struct BenchTaskResult {
   std::optional<double> mean_tokens;  // generated, of answered ones
 };
 
+// Shares of the machine's own rates, measured before answering.
+struct CeilingShares {
+  double gemm_flops = 0, read_bytes_per_second = 0;
+  std::optional<double> prompts{};     // of gemm_flops: the blocks' products, nothing else counted
+  std::optional<double> generation{};  // of reading: weights once a pass, keys and values
+};
+
 struct BenchResult {
   std::string model;
   std::vector<BenchTaskResult> tasks;
@@ -43,6 +51,7 @@ struct BenchResult {
   double prompt_tps = 0, generation_tps = 0;         // 0 when nothing of that kind was computed
   double seconds = 0;                                // answering, without loading
   uint64_t peak_memory_bytes = 0;
+  std::optional<CeilingShares> ceilings;
 };
 
 // Answers what is missing or has failed and keeps what is there. Throws UsageError before anything
