@@ -21,6 +21,7 @@ def tokenize(bench, gguf, text):
 
 def text_of(bench, gguf, words, tokens):
     """The longest beginning of `words` that is at most `tokens` ids long."""
+    words = words[:tokens]
     low, high = 1, len(words)
     while low < high:
         middle = (low + high + 1) // 2

@@ -32,6 +32,9 @@ metric_list:
 """
 
 
+VERSION = "import importlib.metadata, json; print(json.dumps(importlib.metadata.version('lm_eval')))"
+
+
 def lem_bench(bench, model, task, limit, tokens):
     run = bench.work / f"run-{task}"
     shutil.rmtree(run, ignore_errors=True)
@@ -72,7 +75,8 @@ def harness(bench, folder, tasks, names):
                                 OMP_NUM_THREADS=str(bench.threads_used), HF_DATASETS_CACHE=str((bench.work / "hf-datasets").absolute()))
     results = json.loads(pathlib.Path(glob.glob(f"{out}/**/results_*.json", recursive=True)[0]).read_text())
     metrics = {f"{task}.{name}": value for task, values in results["results"].items() for name, value in values.items() if isinstance(value, float)}
-    return {"seconds": done.seconds, "peak_bytes": done.peak_bytes, "metrics": metrics}
+    return {"seconds": done.seconds, "peak_bytes": done.peak_bytes, "metrics": metrics,
+            "versions": {"lm-eval": json.loads(bench.client_command("lm-eval", "-c", VERSION).out)}}
 
 
 def measure(bench):

@@ -38,13 +38,17 @@ def gigabytes(value):
 class Page:
     def __init__(self, work):
         self.parts = {part: read(work, part) for part in ("train", "prompt", "decode", "batch", "lm-eval", "startup", "scaling", "shapes")}
-        self.targets, self.sections = [], []
+        self.targets, self.sections, self.versions = [], [], {}
 
     def part(self, name):
         return self.parts[name]
 
     def target(self, work, model, lem, against, ratio, wanted, met):
         self.targets.append(f"| {work} | {model} | {lem} | {against} | {ratio} | {wanted} | {verdict(met)} |")
+
+    def remember(self, runs):
+        for run in runs:
+            self.versions |= {name: value for name, value in run.get("versions", {}).items() if name != "build"}
 
     def section(self, title, part, lines):
         record = self.part(part)
@@ -57,11 +61,6 @@ class Page:
 def ceilings(machine):
     return (f"{machine['gemm_bfloat16_flops'] / 1e9:,.0f} GFLOP/s bfloat16, {machine['gemm_float32_flops'] / 1e9:,.0f} float32, "
             f"{machine['read_bytes_per_second'] / 1e9:.1f} GB/s")
-
-
-def versions_text(runs):
-    named = [run["versions"] for run in runs if "versions" in run]
-    return ", ".join(f"{name} {value}" for name, value in named[-1].items() if name != "build") if named else ""
 
 
 def training(page):
@@ -80,9 +79,10 @@ def training(page):
                 notes.append(f"| {model} | {name} | not measured: {found['reasons'].get(key, 'no reason kept')} | | | |")
                 continue
             seconds = [r["seconds_per_step"] for r in runs]
-            tokens = runs[0]["tokens"] / (runs[0].get("steps", 1) if key == "peft" else 1)
+            tokens = found["tokens_per_step"] if key == "lem" else runs[0]["tokens"] / runs[0].get("steps", 1)
             share = flops * tokens / found["tokens_per_step"] / middle(seconds) / peak
-            notes.append(f"| {model} | {name} {versions_text(runs)} | {spread(seconds)} | {tokens:.0f} | "
+            page.remember(runs)
+            notes.append(f"| {model} | {name} | {spread(seconds)} | {tokens:.0f} | "
                          f"{gigabytes(max(r['peak_bytes'] for r in runs))} | {100 * share:.1f} % |")
         lines += notes
         training_targets(page, model, found, peak)
@@ -104,7 +104,7 @@ def training_targets(page, model, found, peak):
                     f"PEFT {gigabytes(max(r['peak_bytes'] for r in found['peft']))} GB", f"{memory:.2f}", "at most a third", memory <= 1 / 3)
     if found["mlx"]:
         run = found["mlx"][0]
-        ratio = (run["seconds_per_step"] / run["tokens"]) / (ours / found["lem"][0]["tokens"])
+        ratio = (run["seconds_per_step"] / run["tokens"]) / (ours / found["tokens_per_step"])
         page.target("LoRA step", model, f"{number(ours)} s", f"mlx-lm {number(run['seconds_per_step'])} s", f"{ratio:.0f}x a token", "100x faster",
                     ratio >= 100)
     share = found["flops_per_step"] / ours / peak
@@ -140,7 +140,7 @@ def answering(page, work):
     record = page.part(work)
     if not record:
         return
-    lines = ["| model | program | tokens/s | peak of its process, GB | of lem's rate |", "|---|---|--:|--:|--:|"]
+    lines = ["| model | program | tokens/s | peak, GB | of lem's rate |", "|---|---|--:|--:|--:|"]
     for model, found in record["result"].items():
         ours = middle(rates(found["programs"], work)["lem"])
         for name, program in found["programs"].items():
@@ -150,8 +150,9 @@ def answering(page, work):
                 continue
             peak = max(r["peak_bytes"] for r in program["runs"])
             build = next((r["versions"].get("build", "") for r in program["runs"] if "versions" in r), "")
+            page.remember(program["runs"])
             note = " (no AVX-512 in its wheel)" if "AVX-512" in build and build != "AVX-512" else ""
-            lines.append(f"| {model} | {name} {versions_text(program['runs'])}{note} | {spread(values)} | {gigabytes(peak)} | "
+            lines.append(f"| {model} | {name}{note} | {spread(values)} | {gigabytes(peak)} | "
                          f"{100 * middle(values) / ours:.0f} % |")
         answer_target(page, work, model, found, record["machine"])
     about = next(iter(record["result"].values()))
@@ -172,6 +173,7 @@ def evaluating(page):
         if not theirs:
             lines.append(f"| {name} | {found['items']} | {spread(ours)} | not measured: {found.get('reason', 'no reason kept')} | |")
             continue
+        page.remember(found["lm-eval"])
         ratio = middle(theirs) / middle(ours)
         lines.append(f"| {name} | {found['items']} | {spread(ours)} | {spread(theirs)} | {ratio:.1f} |")
         page.target(name, model, f"{number(middle(ours))} s", f"lm-eval {number(middle(theirs))} s", f"{ratio:.1f}x", "5x faster", ratio >= 5)
@@ -200,7 +202,7 @@ def scaling(page):
                   "| varied | length | batch | rank | blocks | threads | s per step | tokens/s | peak, GB |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
         for r in found["train"]:
             lines.append(f"| {r['varied']} | {r['length']} | {r['batch']} | {r['rank']} | {r['layers']} | {r['threads'] or record['machine']['threads']} | "
-                         f"{r['seconds_per_step']:.3f} | {number(r['tokens'] / r['seconds_per_step'])} | {gigabytes(r['peak_bytes'])} |")
+                         f"{r['seconds_per_step']:.3f} | {number(r['targets'] / r['seconds_per_step'])} | {gigabytes(r['peak_bytes'])} |")
         lines += ["", f"{model}, generating:", "", "| varied | tokens before | sequences | threads | prompt, tok/s | generating, tok/s | peak, GB |",
                   "|---|--:|--:|--:|--:|--:|--:|"]
         for r in found["decode"]:
@@ -250,4 +252,6 @@ def compose(work):
     if absent:
         lines += ["Not measured yet: " + ", ".join(absent) + ".", ""]
     lines += ["| work | model | lem | against | ratio | target | |", "|---|---|--:|---|---|---|---|", *page.targets, ""]
+    if page.versions:
+        page.sections += ["## Versions", "", ", ".join(f"{name} {value}" for name, value in sorted(page.versions.items())) + ".", ""]
     return "\n".join(lines + page.sections).rstrip() + "\n"

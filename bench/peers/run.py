@@ -7,6 +7,7 @@ import pathlib
 import statistics
 import sys
 import time
+import traceback
 
 import answers
 import evaluation
@@ -88,16 +89,20 @@ def keep(bench, part, begin, result):
 def measure(bench, wanted):
     single = {"train": training.measure_peers, "lm-eval": evaluation.measure, "startup": measure_startup, "scaling": measure_scaling,
               "shapes": training.measure_shapes}
-    together = [part for part in answers.WORK if part in wanted]
+    together, failed = [part for part in answers.WORK if part in wanted], []
     for part in wanted:
-        begin = time.time()
-        bench.machine = bench.doctor()
-        if part in single:
-            keep(bench, part, begin, single[part](bench))
-        elif part == together[0]:  # the three share their processes
-            result = answers.measure(bench, together)
-            for each in together:
-                keep(bench, each, begin, result)
+        if part in together[1:]:
+            continue  # these three share their processes
+        begin, bench.machine = time.time(), bench.doctor()
+        try:
+            result = single[part](bench) if part in single else answers.measure(bench, together)
+        except Exception:  # the other parts are still worth having; this one keeps what was measured before
+            traceback.print_exc()
+            failed.append(part)
+            continue
+        for each in together if part in together else [part]:
+            keep(bench, each, begin, result)
+    return failed
 
 
 def main():
@@ -119,13 +124,16 @@ def main():
     kept = pathlib.Path(args.work)
     if args.quick:
         args.work, args.out = str(kept / "quick"), str(kept / "quick" / "performance.md")
+    failed = []
     if not args.page_only:
         bench = Bench(args)
         if args.quick:
             bench.borrow(kept)
-        measure(bench, wanted)
+        failed = measure(bench, wanted)
     pathlib.Path(args.out).write_text(page.compose(pathlib.Path(args.work)))
     print(args.out)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

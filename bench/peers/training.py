@@ -20,15 +20,17 @@ def lem_arguments(model, data, *, batch, layers, iters, more=()):
     return ["--model", model, "--train", "--data", data, "--batch-size", batch, "--iters", iters, "--num-layers", layers, "--val-batches", 0, *more]
 
 
-def lem_train(bench, arguments, skip=1, **options):
-    """Seconds a step without the first `skip`, by lem's own log."""
+def lem_train(bench, arguments, skip=1, epoch=0, **options):
+    """Seconds a step without the first `skip`, by lem's own log, whose tokens are the targets. `epoch`: steps that see every row once; the time
+    is then that of their mean number of targets, so that it does not matter which batch was skipped."""
     log, adapter = bench.work / "log.jsonl", bench.work / "adapter"
     shutil.rmtree(adapter, ignore_errors=True)
     done = bench.run_lem("train", *arguments, "--log", log, "--adapter-path", adapter, **options)
     rows = [json.loads(line) for line in open(log)]
     steps = [r for r in rows if "loss" in r and "tokens_per_second" in r][skip:]
-    seconds = sum(r["tokens"] / r["tokens_per_second"] for r in steps)
-    return {"seconds_per_step": seconds / len(steps), "tokens": sum(r["tokens"] for r in steps) / len(steps), "peak_bytes": done.peak_bytes,
+    seconds, tokens = sum(r["tokens"] / r["tokens_per_second"] for r in steps), sum(r["tokens"] for r in steps)
+    mean = sum(r["tokens"] for r in rows[1:epoch + 1]) / epoch if epoch else tokens / len(steps)
+    return {"seconds_per_step": seconds / tokens * mean, "targets": mean, "peak_bytes": done.peak_bytes,
             "steps": len(steps), "seconds": done.seconds, "loss": steps[-1]["loss"]}
 
 
@@ -46,7 +48,7 @@ def measure_peers(bench):
         out = {"lem": [], "peft": [], "flops_per_step": plan["flops"] / plan["iterations"], "tokens_per_step": plan["tokens_per_iteration"],
                "counted_per_step": plan.get("counted_per_iteration"), "planned_bytes": plan["memory_bytes"]["total"], "reasons": {}}
         for _ in range(bench.args.repeats):
-            out["lem"].append(lem_train(bench, arguments))
+            out["lem"].append(lem_train(bench, arguments, epoch=count // 2))
             bench.say(model, "lem", out["lem"][-1])
             if "peft" in out["reasons"]:
                 continue
