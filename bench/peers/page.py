@@ -84,13 +84,16 @@ def training(page):
             page.remember(runs)
             notes.append(f"| {model} | {name} | {spread(seconds)} | {tokens:.0f} | "
                          f"{gigabytes(max(r['peak_bytes'] for r in runs))} | {100 * share:.1f} % |")
+            if key == "lem":
+                later = spread([r["seconds_per_step_later"] for r in runs])
+                notes.append(f"| {model} | lem, from the second epoch on: outputs of frozen blocks are kept | {later} | {tokens:.0f} | | |")
         lines += notes
         training_targets(page, model, found, peak)
     lines += ["", "The share counts the work that is needed, the same for every program: 2 (T (P + Q + 3 A) + 2 C V D) operations a step, T tokens and C "
               "targets a step, P weights of all blocks' projections (forward), Q those of the trained blocks (gradients of inputs), A numbers of the "
               "adapter (forward and two gradients), V D the head (logits and their gradient back), over the seconds and the bfloat16 ceiling. " +
-              "; ".join(f"{model}: {found['flops_per_step'] / 1e9:,.0f} GFLOP for {found['tokens_per_step']:.0f} tokens"
-                        for model, found in record["result"].items()) + "."]
+              "; ".join(f"{model}: {found['flops_per_step'] / 1e9:,.0f} GFLOP for {found['tokens_per_step']:.0f} tokens, planned peak "
+                        f"{gigabytes(found['planned_bytes'])} GB" for model, found in record["result"].items()) + "."]
     page.section("Training", "train", lines)
 
 

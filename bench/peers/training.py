@@ -20,17 +20,27 @@ def lem_arguments(model, data, *, batch, layers, iters, more=()):
     return ["--model", model, "--train", "--data", data, "--batch-size", batch, "--iters", iters, "--num-layers", layers, "--val-batches", 0, *more]
 
 
+def targets_of(steps):
+    return sum(r["tokens"] for r in steps)
+
+
+def seconds_of(steps):
+    return sum(r["tokens"] / r["tokens_per_second"] for r in steps)
+
+
 def lem_train(bench, arguments, skip=1, epoch=0, **options):
     """Seconds a step without the first `skip`, by lem's own log, whose tokens are the targets. `epoch`: steps that see every row once; the time
-    is then that of their mean number of targets, so that it does not matter which batch was skipped."""
+    is then that of the first epoch at its mean number of targets, so that it does not matter which batch was skipped, and later epochs, which
+    find the frozen blocks' outputs kept, are told apart."""
     log, adapter = bench.work / "log.jsonl", bench.work / "adapter"
     shutil.rmtree(adapter, ignore_errors=True)
     done = bench.run_lem("train", *arguments, "--log", log, "--adapter-path", adapter, **options)
     rows = [json.loads(line) for line in open(log)]
-    steps = [r for r in rows if "loss" in r and "tokens_per_second" in r][skip:]
-    seconds, tokens = sum(r["tokens"] / r["tokens_per_second"] for r in steps), sum(r["tokens"] for r in steps)
-    mean = sum(r["tokens"] for r in rows[1:epoch + 1]) / epoch if epoch else tokens / len(steps)
-    return {"seconds_per_step": seconds / tokens * mean, "targets": mean, "peak_bytes": done.peak_bytes,
+    steps = [r for r in rows if "loss" in r and "tokens_per_second" in r]
+    first, later = steps[skip:epoch or len(steps)], steps[epoch:] if epoch else []
+    mean = targets_of(steps[:epoch]) / epoch if epoch else targets_of(first) / len(first)
+    return {"seconds_per_step": seconds_of(first) / targets_of(first) * mean, "targets": mean,
+            "seconds_per_step_later": seconds_of(later) / len(later) if later else None, "peak_bytes": done.peak_bytes,
             "steps": len(steps), "seconds": done.seconds, "loss": steps[-1]["loss"]}
 
 
@@ -43,10 +53,10 @@ def measure_peers(bench):
     data, found = gsm8k_rows(bench, count), {}
     for model in bench.models:
         gguf, folder = bench.gguf(model), bench.folder(model)
-        arguments = lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=count // 2 + 1, more=["--mask", "prompt"])
-        plan = plan_of(bench, arguments)
+        arguments = lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=count, more=["--mask", "prompt"])
+        plan = plan_of(bench, lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=count // 2, more=["--mask", "prompt"]))  # of one epoch
         out = {"lem": [], "peft": [], "flops_per_step": plan["flops"] / plan["iterations"], "tokens_per_step": plan["tokens_per_iteration"],
-               "counted_per_step": plan.get("counted_per_iteration"), "planned_bytes": plan["memory_bytes"]["total"], "reasons": {}}
+               "planned_bytes": plan_of(bench, arguments)["memory_bytes"]["total"], "reasons": {}}
         for _ in range(bench.args.repeats):
             out["lem"].append(lem_train(bench, arguments, epoch=count // 2))
             bench.say(model, "lem", out["lem"][-1])
