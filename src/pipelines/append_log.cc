@@ -34,7 +34,7 @@ bool IsJson(std::string_view text) {
 [[noreturn]] void FailErrno(const std::filesystem::path& path, const char* doing) {
   const int error = errno;
   Fail(path.string(), ": ", doing, " failed (", std::strerror(error), ")",
-       error == ENOSPC || error == EDQUOT
+       error == ENOSPC || error == EDQUOT || error == EFBIG
            ? "; free some space and run the same command again, every earlier line is kept"
            : "; every earlier line is kept");
 }

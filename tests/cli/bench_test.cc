@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,7 +22,9 @@ namespace {
 using testing::SilentProgress;
 using testing::TinyBench;
 
-pid_t Start(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
+// largest: no file may grow beyond so many bytes; 0: no such limit.
+pid_t Start(const std::vector<std::string>& arguments, const std::filesystem::path& log,
+            rlim_t largest = 0) {
   std::vector<std::string> words = {LEM_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -31,6 +35,9 @@ pid_t Start(const std::vector<std::string>& arguments, const std::filesystem::pa
     const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
     ::dup2(fd, 1);
     ::dup2(fd, 2);
+    const rlimit limit = {largest, largest};
+    ::signal(SIGXFSZ, SIG_IGN);  // so that writing fails instead
+    if (largest > 0) ::setrlimit(RLIMIT_FSIZE, &limit);
     ::execv(LEM_PROGRAM, argv.data());
     ::_exit(127);
   }
@@ -147,6 +154,90 @@ TEST_F(BenchProgram, ATornLastLineIsDroppedAndAnsweredAgain) {
   EXPECT_NE(LogText().find("warning"), std::string::npos) << LogText();
   ASSERT_EQ(Wait(Start({"score", out, "--json"}, Log())), 0) << LogText();
   EXPECT_EQ(ReadTextFile(out + "/scores.jsonl"), scores);
+}
+
+// A small file system of its own, when this user may mount one.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::filesystem::path path) : path_(std::move(path)) {
+    std::filesystem::create_directories(path_);
+    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=1m") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  bool mounted() const { return mounted_; }
+  const std::filesystem::path& path() const { return path_; }
+  // Leaves room for so many bytes and no more; Empty() gives it back.
+  void FillUpTo(size_t room) const {
+    const size_t free = std::filesystem::space(path_).available;
+    std::ofstream(path_ / "ballast") << std::string(free - room, 'x');
+  }
+  void Empty() const { std::filesystem::remove(path_ / "ballast"); }
+
+ private:
+  std::filesystem::path path_;
+  bool mounted_ = false;
+};
+
+// One line, with what happened and what to do.
+void ExpectSaid(const std::string& log, const std::string& file, const std::string& what) {
+  const size_t at = log.find("lem ");
+  ASSERT_NE(at, std::string::npos) << log;
+  const std::string said = log.substr(at);
+  EXPECT_NE(said.find(file), std::string::npos) << said;
+  EXPECT_NE(said.find(what), std::string::npos) << said;
+  EXPECT_NE(said.find("every earlier line is kept"), std::string::npos) << said;
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+}
+
+TEST_F(BenchProgram, AFullDiskIsSaidAndNothingIsLost) {
+  const SmallDisk disk(bench_.folder() / "disk");
+  if (!disk.mounted()) GTEST_SKIP() << "this user may not mount a file system";
+  const std::string whole = Folder("whole"), out = (disk.path() / "run").string();
+  ASSERT_EQ(Wait(Start(BenchCommand(whole), Log())), 0) << LogText();
+  ASSERT_EQ(Wait(Start(JudgeCommand(whole), Log())), 0) << LogText();
+  disk.FillUpTo(24 << 10);
+  EXPECT_EQ(Wait(Start(BenchCommand(out), Log())), 1);
+  ExpectSaid(LogText(), "samples.jsonl", "No space left on device");
+  const int64_t kept = LinesOf(out + "/samples.jsonl");
+  EXPECT_GT(kept, 0);
+  EXPECT_LT(kept, kAnswers);
+  EXPECT_EQ(Wait(Start(BenchCommand(out), Log())), 1) << "still full";
+  EXPECT_EQ(LinesOf(out + "/samples.jsonl"), kept);
+  disk.Empty();
+  ASSERT_EQ(Wait(Start(BenchCommand(out), Log())), 0) << LogText();
+  EXPECT_EQ(LinesOf(out + "/samples.jsonl"), kAnswers);  // none made twice
+  disk.FillUpTo(24 << 10);
+  EXPECT_EQ(Wait(Start(JudgeCommand(out), Log())), 1);
+  ExpectSaid(LogText(), "judgements.jsonl", "No space left on device");
+  disk.Empty();
+  ASSERT_EQ(Wait(Start(JudgeCommand(out), Log())), 0) << LogText();
+  EXPECT_EQ(ReadTextFile(out + "/scores.jsonl"), ReadTextFile(whole + "/scores.jsonl"));
+}
+
+TEST_F(BenchProgram, AFileThatMayNotGrowIsSaidAndNothingIsLost) {
+  const std::string whole = Folder("whole"), out = Folder("run");
+  ASSERT_EQ(Wait(Start(BenchCommand(whole), Log())), 0) << LogText();
+  ASSERT_EQ(Wait(Start({"score", whole, "--json"}, Log())), 0) << LogText();
+  const size_t all = ReadTextFile(whole + "/samples.jsonl").size();
+  int64_t kept = 0;
+  for (const size_t part : {3, 4, 5}) {  // of six parts of the file, somewhere within a line
+    EXPECT_EQ(Wait(Start(BenchCommand(out), Log(), all * part / 6)), 1);
+    ExpectSaid(LogText(), "samples.jsonl", "File too large");
+    const std::string text = ReadTextFile(out + "/samples.jsonl");
+    EXPECT_LE(text.size(), all * part / 6);
+    EXPECT_TRUE(text.ends_with('\n')) << "a torn line was left";
+    EXPECT_GT(LinesOf(out + "/samples.jsonl"), kept);
+    kept = LinesOf(out + "/samples.jsonl");
+  }
+  ASSERT_EQ(Wait(Start(BenchCommand(out), Log())), 0) << LogText();
+  EXPECT_EQ(LinesOf(out + "/samples.jsonl"), kAnswers);
+  ASSERT_EQ(Wait(Start({"score", out, "--json"}, Log())), 0) << LogText();
+  EXPECT_EQ(ReadTextFile(out + "/scores.jsonl"), ReadTextFile(whole + "/scores.jsonl"));
 }
 
 TEST_F(BenchProgram, TheSecondWriterIsRefused) {
