@@ -3,7 +3,9 @@
 """Compares lem's log-likelihoods of TruthfulQA's choices with lm-evaluation-harness's. Run by
 compat_lm_eval.sh. Exits 1 if a choice differs by more than 1e-3, or MC1 or MC2 by more than 1e-4."""
 import argparse
+import datetime
 import glob
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -52,6 +54,33 @@ def harness_samples(folder, metric):
     return values, [float(row["acc"]) for row in rows]
 
 
+BEGIN, END = "<!-- lem:lm-eval:begin -->", "<!-- lem:lm-eval:end -->"
+HEAD = """| model | questions | choices | largest difference | MC1: lem, lm-eval | MC2: lem, lm-eval | lem | lm-eval | times faster |
+|---|--:|--:|--:|---|---|--:|--:|--:|
+"""
+
+
+def record(path, model, result):
+    """Puts the model's row into the table between the marks of a document."""
+    path = pathlib.Path(path)
+    text = path.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        sys.exit(f"{path}: expected one pair of {BEGIN} and {END}")
+    head, tail = text[:text.index(BEGIN)], text[text.index(END):]
+    rows = {line.split("|")[1].strip(): line for line in text[text.index(BEGIN):].splitlines()
+            if line.startswith("| ") and not line.startswith("| model")}
+    pair = lambda metric: f"{result[metric]['lem']:.4f}, {result[metric]['lm_eval']:.4f}"
+    rows[model] = (f"| {model} | {result['questions']} | {result['choices']} | "
+                   f"{result['largest_log_likelihood_difference']:.1e} | {pair('mc1')} | {pair('mc2')} | "
+                   f"{result['lem_seconds']} s | {result['lm_eval_seconds']} s | {result['ratio']} |")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}"
+                         for name in ("lm_eval", "torch", "transformers"))
+    note = (f"\nWritten by `scripts/compat_lm_eval.sh` on {datetime.date.today()}, {result['threads']} "
+            f"threads; {versions}.\n")
+    table = HEAD + "".join(rows[name] + "\n" for name in sorted(rows))
+    path.write_text(head + BEGIN + "\n" + table + note + tail)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--lem", required=True)
@@ -59,6 +88,7 @@ def main():
     parser.add_argument("--questions", type=int, default=25)
     parser.add_argument("--batch-size", default="8")
     parser.add_argument("--out")
+    parser.add_argument("--record", help="a document with the marks of the table")
     args = parser.parse_args()
     data = pathlib.Path(os.environ["LEM_DATA"]) / "truthfulqa/v1/mc_task.json"
     with tempfile.TemporaryDirectory() as name:
@@ -80,19 +110,21 @@ def main():
              "--output_path", str(folder / "out")], env=environment, stderr=subprocess.DEVNULL)
         samples = [json.loads(line) for line in open(folder / "run/samples.jsonl")]
         scores = [json.loads(line) for line in open(folder / "run/scores.jsonl")]
-        largest, worst, result = 0.0, None, {}
+        largest, worst, choices, result = 0.0, None, 0, {}
         for metric in ("mc1", "mc2"):
             theirs, accuracy = harness_samples(folder / "out", metric)
             for sample, values in zip(samples, theirs, strict=True):
                 ours = [c["log_prob"] for c in sample["choices"] if c["set"] == metric]
                 for a, b in zip(ours, values, strict=True):
+                    choices += 1
                     if abs(a - b) > largest:
                         largest, worst = abs(a - b), (sample["item"], metric, a, b)
             mine = [s["value"] for s in scores if s["metric"] == f"truthfulqa.{metric}"]
             result[metric] = {"lem": sum(mine) / len(mine), "lm_eval": sum(accuracy) / len(accuracy),
                               "largest_item_difference":
                                   max(abs(a - b) for a, b in zip(mine, accuracy, strict=True))}
-        result |= {"questions": args.questions, "largest_log_likelihood_difference": largest,
+        result |= {"questions": args.questions, "choices": choices,
+                   "threads": len(os.sched_getaffinity(0)), "largest_log_likelihood_difference": largest,
                    "where": worst, "lem_seconds": round(ours_seconds, 2),
                    "lm_eval_seconds": round(theirs_seconds, 2),
                    "ratio": round(theirs_seconds / ours_seconds, 2)}
@@ -100,6 +132,8 @@ def main():
     print(text)
     if args.out:
         pathlib.Path(args.out).write_text(text + "\n")
+    if args.record:
+        record(args.record, pathlib.Path(args.model).name.removesuffix(".gguf"), result)
     same = largest <= 1e-3 and all(abs(result[m]["lem"] - result[m]["lm_eval"]) < 1e-4
                                    for m in ("mc1", "mc2"))
     sys.exit(0 if same else 1)

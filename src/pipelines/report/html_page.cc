@@ -63,9 +63,11 @@ class Page {
     out_ += "<title>" + EscapeHtml(options_.title) + "</title><style>" + kPageStyle +
             "</style></head><body>";
     out_ += "<a class=\"skip\" href=\"#main\">Skip to the numbers</a><header><h1>" +
-            EscapeHtml(options_.title) +
-            "</h1><nav><a href=\"#comparisons\">Comparisons</a> &middot; <a "
-            "href=\"#scores\">Scores</a> &middot; "
+            EscapeHtml(options_.title) + "</h1><nav>" +
+            (data_.seeds.empty() ? "" : "<a href=\"#seeds\">Seeds</a> &middot; ") +
+            "<a href=\"#comparisons\">Comparisons</a> &middot; " +
+            (data_.judges.empty() ? "" : "<a href=\"#judges\">Judges</a> &middot; ") +
+            "<a href=\"#scores\">Scores</a> &middot; "
             "<a href=\"#groups\">Groups</a> &middot; <a "
             "href=\"#items\">Items</a></nav></header><main id=\"main\">";
   }
