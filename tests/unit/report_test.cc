@@ -192,6 +192,13 @@ TEST_F(ReportTest, SeedsAndItemsAreTwoSamples) {
   EXPECT_NEAR(row.mean.ci->high, items.high, 1e-12);
   const std::string text = MarkdownReport(options, progress_);
   EXPECT_NE(text.find("+0.256 +0.359"), std::string::npos) << text;
+  EXPECT_NE(text.find("Of these 1 rows none shows a credible difference"), std::string::npos)
+      << text;
+  options.seeds = {{"base", "LEK", {"s0", "s1", "s2", "s3"}}};
+  Add("s2", "do_not_answer.harmful", one);
+  Add("s3", "do_not_answer.harmful", two);
+  EXPECT_NE(MarkdownReport(options, progress_).find("shown by: t do_not_answer.harmful (worse)"),
+            std::string::npos);
 }
 
 TEST_F(ReportTest, PublishedNumbersAreRecomputed) {

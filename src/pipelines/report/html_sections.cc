@@ -49,8 +49,8 @@ std::string TableHead(std::initializer_list<const char*> names) {
 }
 
 void SeedTable(const SeedSet& set, bool family, std::string* out, NumberBook* book) {
-  *out += TableHead({"task", "metric", "n", "base", "mean", "difference", "of each seed", "spread",
-                     "other items", "other seeds", "p", "adjusted"});
+  *out += TableHead({"task", "metric", "n", "missing", "base", "mean", "difference", "of each seed",
+                     "spread", "other items", "other seeds", "p", "adjusted", "visible"});
   Cells cells(out, book);
   for (const SeedRow& row : set.rows) {
     const Comparison& c = row.mean;
@@ -60,6 +60,7 @@ void SeedTable(const SeedSet& set, bool family, std::string* out, NumberBook* bo
     cells.Text(c.task + (c.subset.empty() ? "" : " (subset: " + c.subset + ")"));
     cells.Text(c.metric);
     cells.Number(at + "n", static_cast<double>(c.n), 0);
+    cells.Number(at + "missing", static_cast<double>(c.missing), 0);
     cells.Number(at + "a", c.a, 3);
     cells.Number(at + "b", c.b, 3);
     cells.Number(at + "difference", c.difference, 3, true);
@@ -73,6 +74,7 @@ void SeedTable(const SeedSet& set, bool family, std::string* out, NumberBook* bo
     cells.Range(at + "seeds_", row.over_seeds, true);
     cells.Number(at + "p", c.p, 4);
     cells.Number(at + "p_adjusted", c.p_adjusted, 4);
+    cells.Number(at + "visible", c.detectable, 3);
     *out += "</tr>";
   }
   *out += "</table></div>";

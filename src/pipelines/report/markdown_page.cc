@@ -148,18 +148,41 @@ std::string Each(const std::vector<double>& values) {
 
 void SeedRows(const SeedSet& set, bool family, std::string* out) {
   *out +=
-      "| task | metric | n | base | mean | difference | of each seed | spread | other items | "
-      "other "
-      "seeds | p | adjusted |\n|---|---|--:|--:|--:|--:|---|--:|---|---|--:|--:|\n";
+      "| task | metric | n | missing | base | mean | difference | of each seed | spread | other "
+      "items | other seeds | p | adjusted | visible |\n"
+      "|---|---|--:|--:|--:|--:|--:|---|--:|---|---|--:|--:|--:|\n";
   for (const SeedRow& row : set.rows) {
     const Comparison& c = row.mean;
     if (c.in_family != family) continue;
-    *out +=
-        fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", TaskCell(c),
-                    MarkdownCell(c.metric), c.n, Value(c.a), Value(c.b), Value(c.difference, true),
-                    Each(row.differences), row.spread ? Value(*row.spread) : "-", Range(c.ci, true),
-                    Range(row.over_seeds, true), PText(c.p), PText(c.p_adjusted));
+    *out += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+                        TaskCell(c), MarkdownCell(c.metric), c.n, c.missing, Value(c.a), Value(c.b),
+                        Value(c.difference, true), Each(row.differences),
+                        row.spread ? Value(*row.spread) : "-", Range(c.ci, true),
+                        Range(row.over_seeds, true), PText(c.p), PText(c.p_adjusted),
+                        c.detectable ? Value(*c.detectable) : "-");
   }
+}
+
+bool LeavesOutZero(const std::optional<Interval>& interval) {
+  return interval && (interval->low > 0 || interval->high < 0);
+}
+
+// What the family's rows support, in one sentence.
+void SeedReading(const SeedSet& set, std::string* out) {
+  std::string credible;
+  int64_t rows = 0;
+  for (const SeedRow& row : set.rows) {
+    if (!row.mean.in_family) continue;
+    ++rows;
+    if (!LeavesOutZero(row.mean.ci) || !LeavesOutZero(row.over_seeds)) continue;
+    if (!row.mean.p_adjusted || *row.mean.p_adjusted >= 1 - set.level) continue;
+    const bool better = (row.mean.difference > 0) == row.mean.higher_is_better;
+    credible += (credible.empty() ? "" : ", ") + row.mean.task + " " + row.mean.metric +
+                (better ? " (better)" : " (worse)");
+  }
+  *out += fmt::format("\nOf these {} rows {}.\n", rows,
+                      credible.empty() ? "none shows a credible difference"
+                                       : "a credible difference is shown by: " + credible);
 }
 
 void Seeds(const ReportData& data, const ReportOptions& options, std::string* out) {
@@ -170,12 +193,14 @@ void Seeds(const ReportData& data, const ReportOptions& options, std::string* ou
       "interval of the mean difference if other items like these were asked of these very models. "
       "*Other seeds*: Student's 95 % interval over the seeds, if these items were asked of models "
       "trained with other seeds. Seeds times items are never counted as so many observations. A "
-      "difference is credible only where both intervals leave out zero. *p* and *adjusted* (Holm, "
-      "over the family) speak of items alone.\n";
+      "difference is credible only where both intervals leave out zero and the adjusted p is below "
+      "0.05. "
+      "*p* and *adjusted* (Holm, over the family) speak of items alone.\n";
   for (const SeedSet& set : data.seeds) {
     *out += fmt::format("\n### {} -> {} ({} seeds: {})\n\n", set.base, set.name, set.seeds.size(),
                         Joined(set.seeds));
     SeedRows(set, true, out);
+    SeedReading(set, out);
     const bool more =
         std::ranges::any_of(set.rows, [](const SeedRow& r) { return !r.mean.in_family; });
     if (options.brief || !more) continue;
