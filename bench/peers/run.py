@@ -74,7 +74,7 @@ def measure_decoding(bench, model):
 
 
 def measure_scaling(bench):
-    return {model: {"train": training.measure_scaling(bench, model), "decode": measure_decoding(bench, model)} for model in bench.models}
+    return {model: {"train": training.measure_scaling(bench, model), "decode": measure_decoding(bench, model)} for model in bench.models[:1]}
 
 
 def keep(bench, part, begin, result):
@@ -111,7 +111,7 @@ def main():
         parser.add_argument(flag, required=True)
     parser.add_argument("--work", default="build/peers")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between: " + ", ".join(PARTS))
-    parser.add_argument("--models", default="smollm2-135m-instruct,gemma-3-270m", help="names in lem's store, .gguf files, or shapes; the first is evaluated")
+    parser.add_argument("--models", default="smollm2-135m-instruct,gemma-3-270m", help="names in lem's store, .gguf files, or shapes; the first is evaluated and scaled")
     parser.add_argument("--shapes", default="", help="of the part shapes; default: all")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
