@@ -61,9 +61,11 @@ class FolderLock {
   int fd_ = -1;
 };
 
+// Whatever a process that was killed while it made the folder's first run.json leaves is ours.
 bool HoldsOtherThings(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename() != "lock") return true;
+    const std::string name = entry.path().filename().string();
+    if (name != "lock" && !name.starts_with(".run.json.")) return true;
   }
   return false;
 }

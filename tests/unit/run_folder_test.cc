@@ -219,6 +219,14 @@ TEST_F(Folder, RefusesFoldersThatAreSomethingElse) {
   EXPECT_FALSE(fs::exists(path_ / "run.json"));
 }
 
+TEST_F(Folder, KilledWhileItWasMadeItCanBeMadeAgain) {
+  fs::create_directories(path_);
+  Spill(path_ / "lock", "1");
+  Spill(path_ / ".run.json.HqWNxh", "{\"half");
+  Open();
+  EXPECT_TRUE(IsRunFolder(path_));
+}
+
 TEST_F(Folder, ReadersCannotWrite) {
   Open();
   RunFolder run = Open(RunFolder::Access::kRead);
