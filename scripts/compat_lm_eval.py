@@ -67,7 +67,7 @@ def record(path, model, result):
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         sys.exit(f"{path}: expected one pair of {BEGIN} and {END}")
     head, tail = text[:text.index(BEGIN)], text[text.index(END):]
-    rows = {line.split("|")[1].strip(): line for line in text[text.index(BEGIN):].splitlines()
+    rows = {line.split("|")[1].strip(): line for line in text[text.index(BEGIN):text.index(END)].splitlines()
             if line.startswith("| ") and not line.startswith("| model")}
     pair = lambda metric: f"{result[metric]['lem']:.4f}, {result[metric]['lm_eval']:.4f}"
     rows[model] = (f"| {model} | {result['questions']} | {result['choices']} | "
@@ -76,7 +76,8 @@ def record(path, model, result):
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}"
                          for name in ("lm_eval", "torch", "transformers"))
     note = (f"\nWritten by `scripts/compat_lm_eval.sh` on {datetime.date.today()}, {result['threads']} "
-            f"threads; {versions}.\n")
+            f"threads; {versions}."
+            + (" Other programs ran beside it: the times are rough.\n" if result["busy"] else "\n"))
     table = HEAD + "".join(rows[name] + "\n" for name in sorted(rows))
     path.write_text(head + BEGIN + "\n" + table + note + tail)
 
@@ -124,7 +125,8 @@ def main():
                               "largest_item_difference":
                                   max(abs(a - b) for a, b in zip(mine, accuracy, strict=True))}
         result |= {"questions": args.questions, "choices": choices,
-                   "threads": len(os.sched_getaffinity(0)), "largest_log_likelihood_difference": largest,
+                   "threads": len(os.sched_getaffinity(0)),
+                   "busy": os.getloadavg()[1] > len(os.sched_getaffinity(0)) + 1, "largest_log_likelihood_difference": largest,
                    "where": worst, "lem_seconds": round(ours_seconds, 2),
                    "lm_eval_seconds": round(theirs_seconds, 2),
                    "ratio": round(theirs_seconds / ours_seconds, 2)}
