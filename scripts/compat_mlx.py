@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The comparison behind compat_mlx.sh; runs in an environment that has mlx-lm."""
 import argparse
+import datetime
+import importlib.metadata
 import json
 import pathlib
 import shutil
@@ -76,8 +78,13 @@ def train_lem(lem, options, log):
     return recorder
 
 
+def fuse(program, model, adapter, folder):
+    command = [*program, "fuse", "--model", model, "--adapter-path", adapter, "--save-path", folder]
+    subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
+
+
 def text_of_mlx(model, adapter, chat):
-    loaded, tokenizer = load(str(model), adapter_path=str(adapter))
+    loaded, tokenizer = load(str(model), adapter_path=adapter and str(adapter))
     prompt = PROMPT
     if chat:
         prompt = tokenizer.apply_chat_template([{"role": "user", "content": PROMPT}],
@@ -86,8 +93,10 @@ def text_of_mlx(model, adapter, chat):
 
 
 def text_of_lem(lem, model, adapter, chat):
-    command = [lem, "generate", "--model", model, "--adapter-path", adapter, "--prompt", PROMPT,
-               "--max-tokens", str(TOKENS), "--dtype", "float32", "--json"]
+    command = [lem, "generate", "--model", model, "--prompt", PROMPT, "--max-tokens", str(TOKENS),
+               "--dtype", "float32", "--json"]
+    if adapter:
+        command += ["--adapter-path", adapter]
     if not chat:
         command.append("--ignore-chat-template")
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -95,11 +104,29 @@ def text_of_lem(lem, model, adapter, chat):
 
 
 class Report:
-    failures = 0
+    def __init__(self):
+        self.failures, self.rows, self.model = 0, [], ""
+
+    def begin(self, source):
+        self.model = pathlib.Path(source).stem
+        print(source, flush=True)
 
     def line(self, what, good, detail=""):
         self.failures += not good
-        print(f"  {'same' if good else 'DIFFERENT':9s} {what} {detail}", flush=True)
+        self.rows.append((self.model, what, "same" if good else "different", detail))
+        print(f"  {self.rows[-1][2]:9s} {what} {detail}", flush=True)
+
+    def write(self, path, iterations):
+        version = importlib.metadata.version
+        lines = ["# Beside the real mlx-lm", "",
+                 f"Written by `scripts/compat_mlx.sh` on {datetime.date.today()}: `lem train --compat mlx-lm "
+                 f"--dtype float32` and mlx-lm {version('mlx-lm')} (mlx {version('mlx')}, CPU) with one seed, "
+                 "the same rows and settings: LoRA on two blocks, batches of 2 short conversations, "
+                 f"{iterations} iterations. Then each continues a prompt greedily by {TOKENS} tokens with both "
+                 "adapters, and from the folders that both fused.", "",
+                 "| model | what | | |", "|---|---|---|---|"]
+        lines += [f"| {model} | {what} | {good} | {detail} |" for model, what, good, detail in self.rows]
+        path.write_text("\n".join(lines) + "\n")
 
 
 def compare(args, source, report):
@@ -109,7 +136,7 @@ def compare(args, source, report):
     model = work / "model"
     subprocess.run([args.lem, "convert", "--model", source, "--mlx-path", model, "--dtype",
                     "float32"], check=True, stdout=subprocess.DEVNULL)
-    print(f"{source}", flush=True)
+    report.begin(source)
     chat = (model / "chat_template.jinja").exists() or "chat_template" in json.loads(
         (model / "tokenizer_config.json").read_text())
     write_data(work / "data", chat)
@@ -138,6 +165,12 @@ def compare(args, source, report):
         a = text_of_mlx(model, work / adapter, chat)
         b = text_of_lem(args.lem, model, work / adapter, chat)
         report.line(f"greedy text with the adapter of {adapter}", a == b, repr(b))
+    for name, program in (("mlx", [sys.executable, "-m", "mlx_lm"]), ("lem", [args.lem])):
+        fused = work / f"{name}-fused"
+        fuse(program, model, work / name, fused)
+        a, b = text_of_mlx(fused, None, chat), text_of_lem(args.lem, fused, None, chat)
+        report.line(f"greedy text of the folder that {name} fused", a == b, repr(b))
+        shutil.rmtree(fused)
     shutil.rmtree(model)
 
 
@@ -146,11 +179,14 @@ def main():
     parser.add_argument("--lem", required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--iters", type=int, default=20)
+    parser.add_argument("--write", type=pathlib.Path, help="a page of the results")
     parser.add_argument("models", nargs="+")
     args = parser.parse_args()
     report = Report()
     for source in args.models:
         compare(args, source, report)
+    if args.write:
+        report.write(args.write, args.iters)
     sys.exit(report.failures > 0)
 
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: EUPL-1.2
 # `lem train --compat mlx-lm` beside the real mlx-lm: initial adapters to the bit, token counts, losses within
-# 1e-3 over twenty iterations, and each program's greedy text with the other's adapter. mlx-lm is installed into a
-# virtual environment under $LEM_VENVS, else ~/.cache/lem/venvs. Arguments: model files or folders, else the two
-# test models in $LEM_TEST_MODELS. Slow: mlx's CPU build multiplies on one core by reference BLAS.
+# 1e-3 over twenty iterations, and each program's greedy text with the other's adapter and fused folder. Without
+# arguments (model files or folders) it takes the two test models in $LEM_TEST_MODELS and writes docs/compat.md.
+# mlx-lm is installed into a virtual environment under $LEM_VENVS, else ~/.cache/lem/venvs. Slow: mlx's CPU build
+# multiplies on one core by reference BLAS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,6 +21,6 @@ if ! "$python" -c "import mlx_lm" 2> /dev/null; then
 fi
 
 if [ $# -eq 0 ]; then
-  set -- "$models/smollm2-135m-instruct.q4_1.gguf" "$models/gemma-3-270m.q4_k_m.gguf"
+  set -- --write docs/compat.md "$models/smollm2-135m-instruct.q4_1.gguf" "$models/gemma-3-270m.q4_k_m.gguf"
 fi
 "$python" scripts/compat_mlx.py --lem "$lem" --work "$work" --iters "${LEM_COMPAT_ITERS:-20}" "$@"
