@@ -102,7 +102,7 @@ def main():
                  str(args.questions), "--chat-template", "none", "--dtype", "float32", "--out",
                  str(folder / "run"), "--json"]
         ours_seconds = timed(bench, stderr=subprocess.DEVNULL)
-        timed([args.lem, "score", str(folder / "run")], stderr=subprocess.DEVNULL)
+        ours_seconds += timed([args.lem, "score", str(folder / "run")], stderr=subprocess.DEVNULL)
         environment = dict(os.environ, HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
         theirs_seconds = timed(
             [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args",
@@ -126,7 +126,8 @@ def main():
                                   max(abs(a - b) for a, b in zip(mine, accuracy, strict=True))}
         result |= {"questions": args.questions, "choices": choices,
                    "threads": len(os.sched_getaffinity(0)),
-                   "busy": os.getloadavg()[1] > len(os.sched_getaffinity(0)) + 1, "largest_log_likelihood_difference": largest,
+                   "busy": os.getloadavg()[1] > len(os.sched_getaffinity(0)) + 1,
+                   "largest_log_likelihood_difference": largest,
                    "where": worst, "lem_seconds": round(ours_seconds, 2),
                    "lm_eval_seconds": round(theirs_seconds, 2),
                    "ratio": round(theirs_seconds / ours_seconds, 2)}
