@@ -153,7 +153,7 @@ void Adapter::SaveGguf(const std::filesystem::path& file, const ModelConfig& con
     tensors.push_back({.name = std::move(name),
                        .shape = {static_cast<int64_t>(m.rows), static_cast<int64_t>(m.cols)},
                        .type = GgmlType::kF32,
-                       .write = [m, file_row](const auto& sink) {
+                       .write = [m, file_row = std::move(file_row)](const auto& sink) {
                          std::vector<float> all(m.rows * m.cols);
                          for (size_t r = 0; r < m.rows; ++r) {
                            const auto to = static_cast<size_t>(file_row(static_cast<int64_t>(r)));

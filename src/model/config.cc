@@ -33,7 +33,13 @@ int ConfigFields::Size(std::string_view key, int64_t max, std::optional<int> oth
 
 double ConfigFields::Number(std::string_view key, double otherwise) const {
   const Json* value = Find(key);
-  return value == nullptr ? otherwise : value->AsNumber(where_ + ": " + std::string(key));
+  if (value == nullptr) return otherwise;
+  const double number = value->AsNumber(where_ + ": " + std::string(key));
+  if (!(std::abs(number) <= kMaxNumber)) {
+    Fail(where_, ": \"", key, "\" should be between -", kMaxNumber, " and ", kMaxNumber, ", found ",
+         number);
+  }
+  return number;
 }
 
 bool ConfigFields::Bool(std::string_view key, bool otherwise) const {
@@ -124,8 +130,8 @@ void ReadSwitches(const ConfigFields& f, const FamilyDefaults& d, const ConfigOp
   c->tied = f.Bool("tie_word_embeddings", d.tied);
   c->embed_scale = gemma ? EmbeddingScale(c->dim, options) : 1.0f;
   const double scale_from = gemma ? f.Number("query_pre_attn_scalar", 256) : c->head_dim;
-  if (!(scale_from > 0)) {
-    Fail(f.where(), ": query_pre_attn_scalar should be positive, found ", scale_from);
+  if (!(scale_from >= 1e-6)) {
+    Fail(f.where(), ": query_pre_attn_scalar should be a positive number, found ", scale_from);
   }
   c->attention_scale = static_cast<float>(1 / std::sqrt(scale_from));
   if (gemma) {  // absent means Gemma 2's 50 and 30; null arrives here as 0

@@ -18,6 +18,7 @@ namespace lem {
 inline constexpr int64_t kMaxLayers = 1024, kMaxDim = 1 << 17, kMaxMlpDim = 1 << 20,
                          kMaxHeads = 4096, kMaxHeadDim = 4096, kMaxVocab = 1 << 22,
                          kMaxPositions = 1 << 26;
+inline constexpr double kMaxNumber = 1e12;
 
 class ConfigFields {
  public:

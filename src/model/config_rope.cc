@@ -44,8 +44,8 @@ std::vector<float> YarnDivisors(const RopeRule& rule, int head_dim) {
 
 void CheckRule(const RopeRule& rule, std::string_view where) {
   const auto positive = [&](std::string_view name, double value) {
-    if (!(value > 0) || !std::isfinite(value)) {
-      Fail(where, ": RoPE ", name, " should be a positive number, found ", value,
+    if (!(value >= 1e-6) || !(value <= kMaxNumber)) {
+      Fail(where, ": RoPE ", name, " should be between 1e-6 and ", kMaxNumber, ", found ", value,
            "; check rope_theta and rope_scaling");
     }
   };
@@ -53,6 +53,13 @@ void CheckRule(const RopeRule& rule, std::string_view where) {
   positive("factor", rule.factor);
   if (rule.type == "llama3" || rule.type == "yarn") {
     positive("original_max_position_embeddings", rule.original_positions);
+  }
+  if (rule.type == "yarn") {
+    positive("beta_fast", rule.beta_fast);
+    positive("beta_slow", rule.beta_slow);
+    if (!(rule.theta > 1)) {
+      Fail(where, ": RoPE scaling of type yarn needs a theta above 1, found ", rule.theta);
+    }
   }
   if (rule.type == "llama3") {
     positive("low_freq_factor", rule.low_freq_factor);

@@ -48,6 +48,23 @@ TEST(Bench, AnswersEverythingOnceAndKeepsIt) {
   EXPECT_EQ(ReadTextFile(bench.out() / "samples.jsonl"), before);
 }
 
+TEST(Bench, SharesOfTheCeilingsWhenAskedFor) {
+  TinyBench bench(3);
+  SilentProgress progress;
+  BenchOptions options = bench.Options();
+  options.ceilings = true;
+  const BenchResult first = RunBench(options, progress);
+  ASSERT_TRUE(first.ceilings && first.ceilings->prompts && first.ceilings->generation);
+  EXPECT_GT(*first.ceilings->prompts, 0);
+  EXPECT_LT(*first.ceilings->prompts, 1);
+  EXPECT_GT(*first.ceilings->generation, 0);
+  const BenchResult kept = RunBench(options, progress);  // nothing is computed: no share
+  ASSERT_TRUE(kept.ceilings);
+  EXPECT_FALSE(kept.ceilings->prompts || kept.ceilings->generation);
+  options.ceilings = false;
+  EXPECT_FALSE(RunBench(options, progress).ceilings);
+}
+
 TEST(Bench, TheRecordBindsAnswersToWhatMadeThem) {
   TinyBench bench;
   SilentProgress progress;
