@@ -118,15 +118,20 @@ LEM_INLINE float HalfRounded(float x) {
 #endif
 }
 
+// A call of its own: rare, slow, and too large to stand in every unrolled loop.
+static __attribute__((noinline)) void DequantizeInHalf(const float* d, const float* m,
+                                                       float* value) {
+  for (int i = 0; i < kLanes; ++i) value[i] = HalfRounded(HalfRounded(d[i] * value[i]) + m[i]);
+}
+
 LEM_INLINE F16x DequantizeLanes(QuantRounding rounding, F16x d, F16x value, F16x m) {
-  F16x product = d * value;
-  if (rounding == QuantRounding::kNone) return product + m;
-  if (rounding == QuantRounding::kBF16) return Rounded(Rounded(product) + m);
-  float lane[kLanes];
-  Store(lane, product);
-  for (float& v : lane) v = HalfRounded(v);
-  Store(lane, Load(lane) + m);
-  for (float& v : lane) v = HalfRounded(v);
+  if (rounding == QuantRounding::kNone) return d * value + m;
+  if (rounding == QuantRounding::kBF16) return Rounded(Rounded(d * value) + m);
+  float scale[kLanes], offset[kLanes], lane[kLanes];
+  Store(scale, d);
+  Store(offset, m);
+  Store(lane, value);
+  DequantizeInHalf(scale, offset, lane);
   return Load(lane);
 }
 
@@ -380,7 +385,7 @@ static void DispatchCodes(const CodesCall& call, const CodeTable& table) {
   if constexpr (R > 1) DispatchCodes<kBits, kSigned, R - 1>(call, table);
 }
 
-static void MultiplyCodes(const CodesCall& call) {
+[[maybe_unused]] static void MultiplyCodes(const CodesCall& call) {
   ByBits(call.rule, [&]<int kBits, bool kSigned>() {
     DispatchCodes<kBits, kSigned, kFewRows>(call, TableOf(call.rule));
   });
