@@ -44,7 +44,7 @@ std::vector<std::vector<Score>> CommonScores(std::span<const RunSide> seeds) {
   }
   std::vector<std::vector<Score>> common(seeds.size());
   for (const auto& [place, score] : values.front()) {
-    const auto has = [&](const auto& of_seed) { return of_seed.contains(place); };
+    const auto has = [&at = place](const auto& of_seed) { return of_seed.contains(at); };
     if (!std::ranges::all_of(values, has)) continue;
     for (size_t i = 0; i < seeds.size(); ++i) common[i].push_back(values[i].at(place));
   }

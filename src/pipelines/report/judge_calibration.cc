@@ -41,7 +41,8 @@ std::optional<BinaryCounts> CountsAt(const Json& object, const std::string& wher
 void AddCalibration(const Json& calibration, const std::string& judge, const std::string& where,
                     ReportData* data) {
   const std::string dataset = calibration.At("dataset", where).AsString(where);
-  for (const auto& [metric, row] : calibration.At("metrics", where).AsObject(where)) {
+  for (const auto& [name, row] : calibration.At("metrics", where).AsObject(where)) {
+    const std::string& metric = name;
     const auto same = [&](const CalibrationRow& known) {
       return known.judge == judge && known.dataset == dataset && known.metric == metric;
     };
