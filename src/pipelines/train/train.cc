@@ -19,7 +19,8 @@ std::unique_ptr<Decoder> LoadDecoder(const TrainOptions& options, Backend& backe
                                      const TrainInputs& inputs, int lowest_layer) {
   DecoderOptions decoder;
   decoder.precision = inputs.precision;
-  decoder.form = WeightOptions::Form::kRounded;  // a batch has many rows
+  // A batch has many rows. mlx-lm's products do not round a quantised weight.
+  if (!options.mlx_compat()) decoder.form = WeightOptions::Form::kRounded;
   decoder.mlx_embed_scale = options.mlx_compat();
   decoder.input_gradients_from_layer_set = true;
   decoder.input_gradients_from_layer = lowest_layer;
