@@ -5,17 +5,18 @@
 # the results section of paper/PAPER.md from what lies there. Kill it and run it again: it goes on.
 #
 #   scripts/results.sh [--model smollm2-135m-instruct|gemma-3-270m|PATH] [--seeds 0,1,2] [--items N] [--iters N]
-#                      [--max-tokens N] [--work FOLDER] [--results FOLDER] [--paper FILE]
+#                      [--max-tokens N] [--threads N] [--work FOLDER] [--results FOLDER] [--paper FILE]
 #
 #   --items N       only the first N items of each task (0: all; every table then says "subset")
 #   --max-tokens N  length limit of answers (0: the tasks' own)
+#   --threads N     threads of trainings and answers (0: all cores)
 #   --work FOLDER   adapters and the full run (default build/results)
 #   --paper FILE    "" leaves the paper alone
 # $LEM names the program (default build/release/lem).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-model=smollm2-135m-instruct seeds=0,1,2 items=0 iters=200 max_tokens=0
+model=smollm2-135m-instruct seeds=0,1,2 items=0 iters=200 max_tokens=0 threads=0
 work=build/results results=benchmarks/results paper=paper/PAPER.md
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -24,10 +25,11 @@ while [ $# -gt 0 ]; do
     --items) items=$2; shift 2 ;;
     --iters) iters=$2; shift 2 ;;
     --max-tokens) max_tokens=$2; shift 2 ;;
+    --threads) threads=$2; shift 2 ;;
     --work) work=$2; shift 2 ;;
     --results) results=$2; shift 2 ;;
     --paper) paper=$2; shift 2 ;;
-    -h|--help) sed -n '3,15p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    -h|--help) sed -n '3,16p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) echo "results.sh: unknown argument $1; see --help" >&2; exit 2 ;;
   esac
 done
@@ -54,19 +56,20 @@ train() { # train ADAPTER DATA ITERS RATE SEED [FLAG...]
   if [ -e "$1/complete" ]; then return; fi
   rm -rf "$1"  # a part of a training is made again: the same seed gives the same adapter
   "$lem" train --model "$model" --train --data "$2" --mask assistant --iters "$3" --learning-rate "$4" --batch-size 2 \
-    --num-layers 16 --val-batches -1 --steps-per-eval "$3" --steps-per-report 20 --seed "$5" --adapter-path "$1" "${@:6}"
+    --num-layers 16 --val-batches -1 --steps-per-eval "$3" --steps-per-report 20 --seed "$5" --threads "$threads" --adapter-path "$1" \
+    "${@:6}"
   touch "$1/complete"
 }
 answer() { # answer NAME [FLAG...]: kept answers are not made again
   local flags=()
   if [ "$items" -gt 0 ]; then flags+=(--limit "$items"); fi
   if [ "$max_tokens" -gt 0 ]; then flags+=(--max-tokens "$max_tokens"); fi
-  "$lem" bench --suite small --model "$model" --name "$1" --out "$run" "${flags[@]}" "${@:2}"
+  "$lem" bench --suite small --model "$model" --name "$1" --out "$run" --threads "$threads" "${flags[@]}" "${@:2}"
 }
 
 say "answers of base"
 answer base
-ethics='' composure=''
+ethics='' composure='' added=''
 for seed in "${seed_list[@]}"; do
   say "training ethics, seed $seed"
   train "$folder/ethics-s$seed" training "$iters" 1e-4 "$seed"
@@ -78,15 +81,17 @@ for seed in "${seed_list[@]}"; do
   say "answers of composure-s$seed"
   answer "composure-s$seed" --adapter-path "$folder/composure-s$seed"
   ethics+=${ethics:+,}ethics-s$seed composure+=${composure:+,}composure-s$seed
+  added+=${added:+,}ethics-s$seed:composure-s$seed
 done
 
 say "scores and reports"
 "$lem" score "$run" > /dev/null
-over_seeds=(--seeds "base:LEK=$ethics" --seeds "base:LEK + composure=$composure")
-pairs=base:${ethics//,/,base:},base:${composure//,/,base:}
+over_seeds=(--seeds "base:LEK=$ethics" --seeds "base:LEK + composure=$composure" --seeds "LEK=$ethics:LEK + composure=$composure")
+# Two families: what training did to the base, and what composure added to the LEK of its own seed.
+pairs=(--pairs "base:${ethics//,/,base:},base:${composure//,/,base:}" --pairs "$added")
 title="LEK on $name"
-"$lem" report "$run" --markdown "$kept/report.md" --title "$title" "${over_seeds[@]}" --pairs "$pairs"
-"$lem" report "$run" --html "$folder/report.html" --title "$title" "${over_seeds[@]}" --pairs "$pairs"
+"$lem" report "$run" --markdown "$kept/report.md" --title "$title" "${over_seeds[@]}" "${pairs[@]}"
+"$lem" report "$run" --html "$folder/report.html" --title "$title" "${over_seeds[@]}" "${pairs[@]}"
 "$lem" report --recheck "$folder/report.html"
 "$lem" report "$run" --markdown "$kept/summary.md" --title "$title" "${over_seeds[@]}" --brief
 python3 - "$run/run.json" "$kept/run.json" <<'COMPACT'

@@ -56,16 +56,24 @@ void ReadPairs(const std::vector<std::string>& texts, ReportOptions* options) {
   }
 }
 
-// "BASE:NAME=M,M,M"
+// "NAME=M,M,M", or "NAME" without models.
+std::pair<std::string, std::vector<std::string>> NameAndModels(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos) return {text, {}};
+  return {text.substr(0, equals), SplitAt(text.substr(equals + 1), ',')};
+}
+
+// "BASE:NAME=M,M,M", or "BASE=B,B,B:NAME=M,M,M"
 void ReadSeeds(const std::vector<std::string>& texts, ReportOptions* options) {
   for (const std::string& text : texts) {
-    const size_t colon = text.find(':'), equals = text.find('=');
-    if (colon == std::string::npos || equals == std::string::npos || equals < colon)
+    const size_t colon = text.find(':');
+    if (colon == std::string::npos || text.find('=', colon) == std::string::npos)
       FailUsage("--seeds: expected BASE:NAME=MODEL,MODEL,..., found ", text);
-    options->seeds.push_back({text.substr(0, colon), text.substr(colon + 1, equals - colon - 1),
-                              SplitAt(text.substr(equals + 1), ',')});
-    if (options->seeds.back().models.empty())
+    const auto [base, bases] = NameAndModels(text.substr(0, colon));
+    const auto [name, models] = NameAndModels(text.substr(colon + 1));
+    if (models.empty())
       FailUsage("--seeds: expected at least one model behind =, found none in ", text);
+    options->seeds.push_back({base, name, models, bases});
   }
 }
 
@@ -91,7 +99,10 @@ int Report(const Arguments& arguments) {
   flags.Add("--pairs", pairs,
             "compare just these models, A:B,A:C; each time it is given is one family for Holm's "
             "correction");
-  flags.Add("--seeds", seeds, "models of one recipe and several seeds: BASE:NAME=MODEL,MODEL,...");
+  flags.Add("--seeds", seeds,
+            "models of one recipe and several seeds: BASE:NAME=MODEL,MODEL,..., or, where it went "
+            "on from "
+            "another's models, BASE=MODEL,MODEL,...:NAME=MODEL,MODEL,...");
   flags.Add("--calibration", options.calibrations,
             "files of lem judge calibrate, of judges whose run does not hold them");
   flags.Add("--family", options.comparison.family,

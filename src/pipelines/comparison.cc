@@ -177,10 +177,7 @@ void CompareScores(const Pairs& pairs, const Metric* metric, const ComparisonOpt
   const PairedMeans r =
       ComparePairedMeans(pairs.difference, pairs.clusters, options.seed, options.level);
   c->ci = IntervalOf(pairs, r, metric, options);
-  if (c->ci && metric && metric->low < metric->high) {  // differences beyond the range do not exist
-    const double reach = metric->high - metric->low;
-    c->ci = Interval{std::max(c->ci->low, -reach), std::min(c->ci->high, reach)};
-  }
+  if (c->ci) c->ci = WithinRange(*c->ci, metric);
   c->test = pairs.clusters.empty() ? "sign-flip" : "cluster-sign-flip";
   c->p = r.sign_flip_p;
   c->wilcoxon_p = r.wilcoxon_p;
@@ -345,6 +342,12 @@ Json ToJson(const Comparison& c) {
 }
 
 }  // namespace
+
+Interval WithinRange(const Interval& difference, const Metric* metric) {
+  if (metric == nullptr || !(metric->low < metric->high)) return difference;
+  const double reach = metric->high - metric->low;
+  return {std::max(difference.low, -reach), std::min(difference.high, reach)};
+}
 
 const Json* KeptDefinition(const RunManifest& manifest, std::string_view task) {
   const Json* kept = manifest.tasks.Find(task);

@@ -13,6 +13,8 @@
 
 namespace lem {
 
+struct Metric;
+
 struct ComparisonOptions {
   std::vector<std::string> tasks, metrics;  // empty: all that both sides have
   // What Holm's correction covers: "primary" (each task's primary metric), "all", or metric names
@@ -66,6 +68,10 @@ ComparisonSet CompareSides(const RunSide& a, const RunSide& b, const std::vector
 // Adjusts all p values of several sets again, as of one family (and one set of exploratory rows).
 void AdjustTogether(const std::vector<ComparisonSet*>& sets);
 Json ToJson(const ComparisonSet& set);
+
+// What an interval of a difference leaves within the metric's range: differences beyond it do not
+// exist. Unchanged for a metric that is unknown (null) or has no range.
+Interval WithinRange(const Interval& difference, const Metric* metric);
 
 // The definition of a task as its run kept it (task.h, Task::ToJson); null when the run has none.
 const Json* KeptDefinition(const RunManifest& manifest, std::string_view task);

@@ -36,7 +36,7 @@ std::map<Place, Score> ValuesOf(const RunSide& side, int index, const std::strin
   return out;
 }
 
-// By seed, only what every seed has.
+// By model, only what every one has.
 std::vector<std::vector<Score>> CommonScores(std::span<const RunSide> seeds) {
   std::vector<std::map<Place, Score>> values;
   for (size_t i = 0; i < seeds.size(); ++i) {
@@ -51,43 +51,43 @@ std::vector<std::vector<Score>> CommonScores(std::span<const RunSide> seeds) {
   return common;
 }
 
-// Differences beyond the metric's range do not exist.
-Interval WithinRange(Interval interval, const std::string& metric) {
-  const Metric* known = FindMetric(metric);
-  if (known == nullptr || !(known->low < known->high)) return interval;
-  const double reach = known->high - known->low;
-  return {std::max(interval.low, -reach), std::min(interval.high, reach)};
+std::vector<Score> Joined(const std::vector<std::vector<Score>>& parts) {
+  std::vector<Score> all;
+  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
 }
 
 void AddSpread(double level, SeedRow* row) {
   if (row->differences.size() < 2) return;
   const MeanEstimate over = EstimateMean(row->differences, level);
   row->spread = over.standard_error * std::sqrt(static_cast<double>(row->differences.size()));
-  if (*row->spread > 0) row->over_seeds = WithinRange(over.interval, row->mean.metric);
+  if (*row->spread > 0) {
+    row->over_seeds = WithinRange(over.interval, FindMetric(row->mean.metric));
+  }
 }
 
 }  // namespace
 
-SeedSet CompareSeeds(const RunSide& base, std::span<const RunSide> seeds, const std::string& name,
+SeedSet CompareSeeds(std::span<const RunSide> bases, std::span<const RunSide> seeds,
                      const ComparisonOptions& options) {
-  LEM_CHECK(!seeds.empty());
-  const std::vector<Score> of_base = KeptScores(*base.run);
+  LEM_CHECK(!seeds.empty() && (bases.size() == 1 || bases.size() == seeds.size()));
+  const std::vector<std::vector<Score>> of_bases = CommonScores(bases);
   const std::vector<std::vector<Score>> of_seeds = CommonScores(seeds);
-  std::vector<Score> all;
-  for (const auto& of_seed : of_seeds) all.insert(all.end(), of_seed.begin(), of_seed.end());
-  ComparisonSet mean = CompareSides(base, seeds.front(), of_base, all, options);
+  const auto compare = [&](const std::vector<Score>& before, const std::vector<Score>& after) {
+    return CompareSides(bases.front(), seeds.front(), before, after, options);
+  };
+  ComparisonSet mean = compare(Joined(of_bases), Joined(of_seeds));
   SeedSet set;
-  set.base = base.model;
-  set.name = name;
   for (const RunSide& seed : seeds) set.seeds.push_back(seed.model);
+  for (const RunSide& base : bases) set.bases.push_back(base.model);
   set.family = options.family;
   set.level = options.level;
   set.warnings = std::move(mean.warnings);
   for (Comparison& comparison : mean.comparisons) {
     set.rows.push_back({std::move(comparison), {}, {}, {}});
   }
-  for (const auto& of_seed : of_seeds) {
-    const ComparisonSet one = CompareSides(base, seeds.front(), of_base, of_seed, options);
+  for (size_t seed = 0; seed < seeds.size(); ++seed) {
+    const ComparisonSet one = compare(of_bases[bases.size() == 1 ? 0 : seed], of_seeds[seed]);
     LEM_CHECK(one.comparisons.size() == set.rows.size());
     for (size_t i = 0; i < set.rows.size(); ++i) {
       set.rows[i].differences.push_back(one.comparisons[i].difference);

@@ -201,6 +201,52 @@ TEST_F(ReportTest, SeedsAndItemsAreTwoSamples) {
             std::string::npos);
 }
 
+TEST_F(ReportTest, IntervalsOverSeedsStayWithinTheRange) {
+  Add("base", "do_not_answer.safety", {1, 1, 1});
+  Add("s0", "do_not_answer.safety", {1, 2, 1});
+  Add("s1", "do_not_answer.safety", {10, 10, 9});
+  ReportOptions options = Options();
+  options.seeds = {{"base", "LEK", {"s0", "s1"}}};
+  const SeedRow row = Build(options).seeds.at(0).rows.at(0);
+  ASSERT_TRUE(row.over_seeds.has_value());
+  EXPECT_EQ(row.over_seeds->low, -9);
+  EXPECT_EQ(row.over_seeds->high, 9);
+}
+
+// What a recipe added over another's models: each is compared with that of its own seed.
+TEST_F(ReportTest, ARecipeIsComparedWithTheOneItWentOnFrom) {
+  const double gone = std::numeric_limits<double>::quiet_NaN();
+  const std::string metric = "do_not_answer.harmful";
+  Add("a0", metric, Hits(4, 20));
+  Add("a1", metric, Hits(10, 20));
+  Values after = Hits(8, 20);
+  after[19] = gone;  // of the 20 items 19 count, for every seed
+  Add("b0", metric, after);
+  Add("b1", metric, Hits(11, 20));
+  ReportOptions options = Options();
+  options.seeds = {{"first", "second", {"b0", "b1"}, {"a0", "a1"}}};
+  const SeedSet set = Build(options).seeds.at(0);
+  EXPECT_EQ(set.base + " " + set.name, "first second");
+  const SeedRow& row = set.rows.at(0);
+  EXPECT_EQ(row.mean.n, 19);
+  ASSERT_EQ(row.differences.size(), 2u);
+  EXPECT_NEAR(row.differences[0], 4.0 / 19, 1e-12);
+  EXPECT_NEAR(row.differences[1], 1.0 / 19, 1e-12);
+  EXPECT_NEAR(row.mean.a, 7.0 / 19, 1e-12);
+  EXPECT_NEAR(row.mean.difference, 2.5 / 19, 1e-12);
+  EXPECT_EQ(row.mean.gained.size() + row.mean.lost.size(), 5u);  // 4 of seed 0, 1 of seed 1
+  EXPECT_NE(
+      MarkdownReport(options, progress_).find("first -> second (2 seeds: a0 -> b0, a1 -> b1)"),
+      std::string::npos);
+  const auto page = folder_ / "page.html";
+  WriteFileAtomically(page, HtmlReport(options, page, progress_));
+  const RecheckResult again = Recheck(page, progress_);
+  EXPECT_GT(again.numbers, 0);
+  EXPECT_TRUE(again.differences.empty()) << again.differences.front();
+  options.seeds[0].bases = {"a0", "a1", "b0"};
+  EXPECT_NE(testing::ErrorText([&] { Build(options); }).find("found 3 and 2"), std::string::npos);
+}
+
 TEST_F(ReportTest, PublishedNumbersAreRecomputed) {
   Add("a", "do_not_answer.harmful", Hits(17, 50));
   Add("b", "do_not_answer.harmful", Hits(13, 50));

@@ -102,6 +102,7 @@ class Page {
       row.Set("base", Json(group.base));
       row.Set("name", Json(group.name));
       row.Set("models", Texts(group.models));
+      if (!group.bases.empty()) row.Set("bases", Texts(group.bases));
       groups.Append(std::move(row));
     }
     return groups;

@@ -55,7 +55,8 @@ void SeedTable(const SeedSet& set, bool family, std::string* out, NumberBook* bo
   for (const SeedRow& row : set.rows) {
     const Comparison& c = row.mean;
     if (c.in_family != family) continue;
-    const std::string at = "seeds/" + set.name + "/" + c.task + "/" + c.metric + "/";
+    const std::string at =
+        "seeds/" + set.base + "/" + set.name + "/" + c.task + "/" + c.metric + "/";
     *out += c.in_family ? "<tr class=\"family\">" : "<tr>";
     cells.Text(c.task + (c.subset.empty() ? "" : " (subset: " + c.subset + ")"));
     cells.Text(c.metric);
@@ -140,7 +141,9 @@ std::string SeedsHtml(const ReportData& data, NumberBook* book) {
   if (data.seeds.empty()) return "";
   std::string out =
       "<section id=\"seeds\"><h2>Over training seeds</h2><p class=\"soft\">One recipe, several "
-      "seeds, each against the same base on the same items. <em>Spread</em> is the standard "
+      "seeds, each against its base on the same items: one model, or, where the recipe goes on "
+      "from "
+      "another's models, that of the same seed. <em>Spread</em> is the standard "
       "deviation between seeds. <em>Other items</em>: 95 % interval if other items like these were "
       "asked of these very models. <em>Other seeds</em>: Student's 95 % interval if these items "
       "were asked of models trained with other seeds. Seeds times items are never counted as so "

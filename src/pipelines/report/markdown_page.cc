@@ -146,6 +146,14 @@ std::string Each(const std::vector<double>& values) {
   return out;
 }
 
+// "s0 -> c0, s1 -> c1"
+std::string SeedPairs(const SeedSet& set) {
+  std::vector<std::string> pairs;
+  for (size_t i = 0; i < set.seeds.size(); ++i)
+    pairs.push_back(set.bases[i] + " -> " + set.seeds[i]);
+  return Joined(pairs);
+}
+
 void SeedRows(const SeedSet& set, bool family, std::string* out) {
   *out +=
       "| task | metric | n | missing | base | mean | difference | of each seed | spread | other "
@@ -188,8 +196,10 @@ void SeedReading(const SeedSet& set, std::string* out) {
 void Seeds(const ReportData& data, const ReportOptions& options, std::string* out) {
   if (data.seeds.empty()) return;
   *out +=
-      "\n## Over training seeds\n\nOne recipe, several seeds, each against the same base on the "
-      "same items. *Spread* is the standard deviation between seeds. *Other items*: the 95 % "
+      "\n## Over training seeds\n\nOne recipe, several seeds, each against its base on the same "
+      "items: "
+      "one model, or, where the recipe goes on from another's models, that of the same seed. "
+      "*Spread* is the standard deviation between seeds. *Other items*: the 95 % "
       "interval of the mean difference if other items like these were asked of these very models. "
       "*Other seeds*: Student's 95 % interval over the seeds, if these items were asked of models "
       "trained with other seeds. Seeds times items are never counted as so many observations. A "
@@ -198,7 +208,7 @@ void Seeds(const ReportData& data, const ReportOptions& options, std::string* ou
       "*p* and *adjusted* (Holm, over the family) speak of items alone.\n";
   for (const SeedSet& set : data.seeds) {
     *out += fmt::format("\n### {} -> {} ({} seeds: {})\n\n", set.base, set.name, set.seeds.size(),
-                        Joined(set.seeds));
+                        set.bases.size() == 1 ? Joined(set.seeds) : SeedPairs(set));
     SeedRows(set, true, out);
     SeedReading(set, out);
     const bool more =

@@ -58,7 +58,10 @@ void ReadChoices(const Json& json, const std::string& where, ReportOptions* opti
     for (const Json& group : seeds->AsArray(where)) {
       options->seeds.push_back({group.At("base", where).AsString(where),
                                 group.At("name", where).AsString(where),
-                                Texts(group.At("models", where), where)});
+                                Texts(group.At("models", where), where),
+                                {}});
+      if (const Json* bases = group.Find("bases"))
+        options->seeds.back().bases = Texts(*bases, where);
     }
   }
   if (const Json* files = json.Find("calibrations")) options->calibrations = Texts(*files, where);

@@ -12,10 +12,12 @@
 
 namespace lem {
 
-// Models that one recipe gave with several seeds, compared with `base` together.
+// Models that one recipe gave with several seeds, compared together with the model `base`; or, when
+// `bases` holds as many models, each with its own, and `base` is what those are called.
 struct ReportSeeds {
   std::string base, name;
   std::vector<std::string> models;
+  std::vector<std::string> bases{};
 };
 
 struct ReportOptions {

@@ -112,16 +112,28 @@ void AddPairs(const ReportOptions& options, ReportData* data, Progress& progress
   }
 }
 
+std::vector<RunSide> SidesCalled(const ReportData& data, const std::vector<std::string>& names) {
+  std::vector<RunSide> sides;
+  for (const std::string& name : names) {
+    const ReportModel& model = ModelCalled(data, name);
+    sides.push_back({model.run, model.model});
+  }
+  return sides;
+}
+
 void AddSeeds(const ReportOptions& options, ReportData* data) {
   for (const ReportSeeds& group : options.seeds) {
-    const ReportModel& base = ModelCalled(*data, group.base);
-    std::vector<RunSide> sides;
-    for (const std::string& name : group.models) {
-      const ReportModel& model = ModelCalled(*data, name);
-      sides.push_back({model.run, model.model});
+    const auto bases =
+        SidesCalled(*data, group.bases.empty() ? std::vector{group.base} : group.bases);
+    const auto sides = SidesCalled(*data, group.models);
+    if (bases.size() != 1 && bases.size() != sides.size()) {
+      FailUsage(group.base, " and ", group.name, ": expected as many models of both, found ",
+                bases.size(), " and ", sides.size());
     }
-    data->seeds.push_back(
-        CompareSeeds({base.run, base.model}, sides, group.name, options.comparison));
+    SeedSet set = CompareSeeds(bases, sides, options.comparison);
+    set.base = group.base;
+    set.name = group.name;
+    data->seeds.push_back(std::move(set));
   }
 }
 
