@@ -56,6 +56,9 @@ void ApplyRope(const RopeRule& rule, int head_dim, std::string_view where, Layer
 // The rule as transformers' "rope_scaling"; null for none.
 Json RopeScalingJson(const RopeRule& rule);
 
+// As an integer where it is one, as people write it.
+Json PlainNumber(double value);
+
 // Checks what every container must satisfy: heads divisible, even head_dim, sizes within bounds.
 void ValidateConfig(const ModelConfig& config, std::string_view where);
 

@@ -57,7 +57,7 @@ void CheckRule(const RopeRule& rule, std::string_view where) {
   if (rule.type == "yarn") {
     positive("beta_fast", rule.beta_fast);
     positive("beta_slow", rule.beta_slow);
-    if (!(rule.theta > 1)) {
+    if (!(static_cast<float>(rule.theta) > 1)) {  // the layer's is a float
       Fail(where, ": RoPE scaling of type yarn needs a theta above 1, found ", rule.theta);
     }
   }
@@ -98,7 +98,7 @@ Json RopeScalingJson(const RopeRule& rule) {
   json.Set("rope_type", rule.type);
   json.Set("factor", rule.factor);
   if (rule.type == "linear") return json;
-  json.Set("original_max_position_embeddings", static_cast<int64_t>(rule.original_positions));
+  json.Set("original_max_position_embeddings", PlainNumber(rule.original_positions));
   if (rule.type == "llama3") {
     json.Set("low_freq_factor", rule.low_freq_factor);
     json.Set("high_freq_factor", rule.high_freq_factor);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
 // ModelConfig -> config.json, for the folders we write: transformers and mlx-lm read them.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string>
@@ -7,6 +8,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "model/config.h"
+#include "model/config_fields.h"
 
 namespace lem {
 namespace {
@@ -35,10 +37,24 @@ Json Short(float value) {
   return Json(shortest);
 }
 
+// What attention_scale was computed from, such that it is computed again to the last bit.
+Json QueryScalar(float scale) {
+  const double scalar = std::min(1 / (double{scale} * scale), kMaxNumber);
+  const double whole = std::round(scalar);
+  return PlainNumber(static_cast<float>(1 / std::sqrt(whole)) == scale ? whole : scalar);
+}
+
 void SetRope(const ModelConfig& c, Json* json) {
   const LayerConfig* global = &c.layer[0];
   for (const LayerConfig& layer : c.layer) {
-    if (layer.window == 0) global = &layer;
+    if (layer.window == 0) {
+      global = &layer;
+    } else if (c.family == "gemma3" &&
+               (!layer.rope_divisors.empty() || layer.rope_position_divisor != 1)) {
+      Fail(
+          "config.json: expected unscaled RoPE on windowed layers, which is all that gemma3's "
+          "rope_scaling can say, found a scaled one; keep the model in the files it came in");
+    }
   }
   if (!global->rope_divisors.empty() && c.rope_scaling.IsNull()) {
     Fail(
@@ -70,7 +86,10 @@ void SetWindows(const ModelConfig& c, Json* json) {
     json->Set("sliding_window_pattern", pattern);
   }
   if (c.family == "qwen2" || c.family == "qwen3") json->Set("use_sliding_window", window > 0);
-  if (c.family != "llama" && c.family != "mistral") json->Set("layer_types", types);
+  // Mistral's class knows no list; it is written where a list was read.
+  const bool mixed = !std::ranges::all_of(
+      c.layer, [&](const LayerConfig& layer) { return layer.window == c.layer[0].window; });
+  if (mixed || (c.family != "llama" && c.family != "mistral")) json->Set("layer_types", types);
 }
 
 void SetFamilyKeys(const ModelConfig& c, Json* json) {
@@ -78,8 +97,7 @@ void SetFamilyKeys(const ModelConfig& c, Json* json) {
   const char* activation = c.activation == Activation::kSilu ? "silu" : "gelu_pytorch_tanh";
   json->Set(gemma ? "hidden_activation" : "hidden_act", activation);
   if (gemma) {
-    const double scalar = 1 / (double{c.attention_scale} * c.attention_scale);
-    json->Set("query_pre_attn_scalar", static_cast<int64_t>(std::lround(scalar)));
+    json->Set("query_pre_attn_scalar", QueryScalar(c.attention_scale));
     const auto cap = [](float value) { return value > 0 ? Short(value) : Json(); };
     json->Set("attn_logit_softcapping", cap(c.attention_softcap));
     json->Set("final_logit_softcapping", cap(c.final_softcap));
@@ -91,6 +109,11 @@ void SetFamilyKeys(const ModelConfig& c, Json* json) {
 }
 
 }  // namespace
+
+Json PlainNumber(double value) {
+  const bool whole = std::round(value) == value && std::abs(value) < 1e15;
+  return whole ? Json(static_cast<int64_t>(value)) : Json(value);
+}
 
 Json ToHuggingFaceConfig(const ModelConfig& c, std::string_view dtype) {
   // Mistral is "llama" in GGUF: a window on every layer is what tells it apart.

@@ -223,6 +223,43 @@ TEST(ModelConfig, ComesBackFromWhatItWrites) {
   }
 }
 
+ModelConfig WrittenAndRead(const std::string& json) {
+  return Read(ToHuggingFaceConfig(Read(json), "bfloat16").Dump());
+}
+
+// Numbers of every kind survive: fractions, the ends of a range, lists where a class knows none.
+TEST(ModelConfig, OddNumbersComeBack) {
+  for (const char* scalar : {"0.3", "168", "1e12", "1e-6"}) {
+    const std::string json = R"({"model_type": "gemma3_text", "num_hidden_layers": 2,
+      "query_pre_attn_scalar": )" +
+                             std::string(scalar) + "}";
+    EXPECT_EQ(WrittenAndRead(json).attention_scale, Read(json).attention_scale) << scalar;
+  }
+  const std::string mistral = R"({"model_type": "mistral", "hidden_size": 32, "head_dim": 8,
+    "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "sliding_window": 16)";
+  const ModelConfig mixed =
+      WrittenAndRead(mistral + R"(, "layer_types": ["sliding_attention", "full_attention"]})");
+  EXPECT_EQ(mixed.layer[0].window, 16);
+  EXPECT_EQ(mixed.layer[1].window, 0);
+  const std::string yarn = mistral + R"(, "rope_scaling": {"rope_type": "yarn", "factor": 4,
+    "original_max_position_embeddings": 0.5}})";
+  EXPECT_EQ(WrittenAndRead(yarn).layer[0].rope_divisors, Read(yarn).layer[0].rope_divisors);
+}
+
+TEST(ModelConfig, RefusesWhatItCouldNotReadBack) {
+  const ModelConfig scaled = Read(R"({"model_type": "gemma3_text", "num_hidden_layers": 2,
+    "rope_parameters": {"full_attention": {"rope_theta": 1e6},
+    "sliding_attention": {"rope_type": "linear", "factor": 2}}})");
+  EXPECT_NE(ErrorText([&] { ToHuggingFaceConfig(scaled, "bfloat16"); }).find("windowed layers"),
+            std::string::npos);
+  EXPECT_NE(ErrorText([] {
+              Read(R"({"model_type": "gemma3_text", "rope_theta": 1.000000000001,
+                "rope_scaling": {"rope_type": "yarn", "factor": 4}})");
+            }).find("theta above 1"),
+            std::string::npos);
+}
+
 TEST(ModelConfigGguf, ReadsTheDefaultModels) {
   const auto smol = FindRealModel(kSmolLm2File), gemma = FindRealModel(kGemma3File);
   if (smol.empty() || gemma.empty())
