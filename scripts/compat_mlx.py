@@ -142,7 +142,7 @@ def compare(args, source, report):
     write_data(work / "data", chat)
     base = {"model": str(model), "data": str(work / "data"), "train": True, "batch_size": 2,
             "num_layers": 2, "save_every": 100, "steps_per_report": 1, "steps_per_eval": 10,
-            "val_batches": 1, "learning_rate": 1e-4, "iters": args.iters}
+            "val_batches": 1, "learning_rate": 1e-5, "iters": args.iters}  # mlx-lm's default rate
 
     still = base | {"iters": 1, "learning_rate": 0.0}
     train_mlx(still | {"adapter_path": str(work / "mlx-start")})

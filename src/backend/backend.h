@@ -39,9 +39,10 @@ struct WeightOptions {
   // How it is kept. kCompact: as small as in its file (quantised stays quantised); in bfloat16 the
   // integers are the operands and the scales stay outside, so that nothing is rounded. kRounded:
   // kept so too, but each product rounds the dequantised values to its operands, as gradients do:
-  // 94 instead of 84 % of the machine's rate for 512 rows of Q4_1, slower for few rows. kDense: a
-  // copy in the kernels' own layout.
-  enum class Form : uint8_t { kCompact, kRounded, kDense } form = Form::kCompact;
+  // 94 instead of 84 % of the machine's rate for 512 rows of Q4_1, slower for few rows. kInteger:
+  // kept so too, but products with quantised matrices round x to 8-bit integers in groups of 32;
+  // without gradients. kDense: a copy in the kernels' own layout.
+  enum class Form : uint8_t { kCompact, kRounded, kInteger, kDense } form = Form::kCompact;
   bool input_gradients =
       false;  // AddMatMulInputGrad will be asked for: dense forms keep a second layout
 };

@@ -37,7 +37,7 @@ void DistillFlags::AddTo(Flags& flags) {
   flags.Add("--teacher-model", model.model, "a model folder, a .gguf file, or a catalogue name");
   flags.Add("--adapter-path", model.adapter_path, "an adapter for it");
   flags.Add("--dtype", model.dtype, "how matrix products round their operands")
-      .OneOf({"bfloat16", "float32"});
+      .OneOf({"bfloat16", "int8", "float32"});
   flags.Add("--chat-template", model.chat_template, "auto, a built-in name, or a file");
   flags.Add("--device", model.device, "where to compute").OneOf({"auto", "cpu", "cuda"});
   flags.Add("--batch-size", batch_size, "prompts answered together");

@@ -73,7 +73,7 @@ int Calibrate(const Arguments& arguments) {
   flags.Add("--concurrency", judge.concurrency, "of an endpoint: questions asked at once, at most");
   flags.Add("--max-requests", max_requests, "of an endpoint: stop asking after so many");
   flags.Add("--judge-timeout", judge.timeout_seconds, "of an endpoint: seconds for one exchange");
-  flags.Add("--dtype", judge.model.dtype, "of a local judge").OneOf({"bfloat16", "float32"});
+  flags.Add("--dtype", judge.model.dtype, "of a local judge").OneOf({"bfloat16", "int8", "float32"});
   flags.Add("--device", judge.model.device, "of a local judge").OneOf({"auto", "cpu", "cuda"});
   flags.Add("--seed", judge.seed, "of drawn answers and of the order of what is shown");
   machine.AddTo(flags);

@@ -25,7 +25,7 @@ void AddModelFlags(Flags& flags, ModelOptions& options, bool adapter) {
     flags.Add("--adapter-path", options.adapter_path, "an adapter: MLX or PEFT folder, or .gguf");
   }
   flags.Add("--dtype", options.dtype, "how matrix products round their operands")
-      .OneOf({"bfloat16", "float32"});
+      .OneOf({"bfloat16", "int8", "float32"});
   flags.Add("--chat-template", options.chat_template,
             "auto (the model's own, else its family's), none, a built-in name, or a file");
   flags.Add("--device", options.device, "where to compute").OneOf({"auto", "cpu", "cuda"});

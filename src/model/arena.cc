@@ -2,7 +2,6 @@
 #include "model/arena.h"
 
 #include <algorithm>
-#include <new>
 
 #include "base/check.h"
 
@@ -14,13 +13,7 @@ constexpr size_t kAlignment = 64;
 
 }  // namespace
 
-void Arena::Free::operator()(std::byte* memory) const {
-  ::operator delete[](memory, std::align_val_t{kAlignment});
-}
-
-Arena::Arena(size_t bytes)
-    : memory_(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{kAlignment}))),
-      capacity_(bytes) {}
+Arena::Arena(size_t bytes) : memory_(AllocateBig(bytes)), capacity_(bytes) {}
 
 std::byte* Arena::Take(size_t bytes) {
   const size_t begin = used_;

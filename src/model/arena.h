@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 
+#include "base/big_memory.h"
 #include "tensor/view.h"
 
 namespace lem {
@@ -28,10 +28,7 @@ class Arena {
  private:
   std::byte* Take(size_t bytes);
 
-  struct Free {
-    void operator()(std::byte* memory) const;
-  };
-  std::unique_ptr<std::byte[], Free> memory_;
+  BigMemory memory_;
   size_t capacity_ = 0, used_ = 0, peak_ = 0;
 };
 

@@ -78,7 +78,8 @@ TemplateChoice ChooseTemplate(const std::string& option, const Tokenizer& tokeni
 }
 
 std::unique_ptr<LoadedModel> LoadedModel::Open(const ModelOptions& options, Progress& progress) {
-  const Precision precision = PrecisionByName(options.dtype);
+  const bool integers = options.dtype == "int8" && !options.training;
+  const Precision precision = integers ? Precision::kBFloat16 : PrecisionByName(options.dtype);
   Backend& backend = BackendByName(options.device);
   const fs::path path = ResolveModel(options.model);
   Checkpoint checkpoint = Checkpoint::Open(path);
@@ -96,6 +97,7 @@ std::unique_ptr<LoadedModel> LoadedModel::Open(const ModelOptions& options, Prog
   }
   DecoderOptions decoder_options;
   decoder_options.precision = precision;
+  if (integers) decoder_options.form = WeightOptions::Form::kInteger;
   if (options.training) {
     decoder_options.input_gradients_from_layer_set = true;
     decoder_options.input_gradients_from_layer =

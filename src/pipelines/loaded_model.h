@@ -20,7 +20,9 @@ namespace lem {
 struct ModelOptions {
   std::string model;         // a folder, a .gguf file, or a catalogue name that has been pulled
   std::string adapter_path;  // empty: none
-  std::string dtype = "bfloat16";      // or float32
+  // bfloat16 | float32 | int8: as bfloat16, but products with quantised weights round their rows to
+  // 8-bit integers; not for training.
+  std::string dtype = "bfloat16";
   std::string chat_template = "auto";  // auto | none | a built-in name | a file
   std::string device = "auto";         // auto | cpu | cuda
   bool training = false;               // keep what the backward pass needs

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "backend/cpu/quant_matrix.h"
 #include "backend/reference/reference.h"
@@ -47,18 +49,42 @@ struct Case {
   Form form;
   bool gradients;
 };
-constexpr Case kCases[] = {{Precision::kBFloat16, Form::kCompact, false},
-                           {Precision::kBFloat16, Form::kRounded, true},
-                           {Precision::kFloat32, Form::kCompact, true},
-                           {Precision::kBFloat16, Form::kDense, true},
-                           {Precision::kFloat32, Form::kDense, false},
-                           {Precision::kBFloat16, Form::kDense, false}};
+constexpr Case kCases[] = {
+    {Precision::kBFloat16, Form::kCompact, false}, {Precision::kBFloat16, Form::kRounded, true},
+    {Precision::kFloat32, Form::kCompact, true},   {Precision::kBFloat16, Form::kDense, true},
+    {Precision::kFloat32, Form::kDense, false},    {Precision::kBFloat16, Form::kDense, false},
+    {Precision::kBFloat16, Form::kInteger, false}};
+
+bool RoundsToIntegers(const OwnedMatrix& m, const Case& c) {
+  return c.form == Form::kInteger && cpu::QuantMatrix::IsQuantized(m.matrix);
+}
+
+// Groups of 32: the nearest of 255 numbers between plus and minus the largest. In float32, as the
+// kernels choose them.
+std::vector<double> RoundedToIntegers(const std::vector<double>& x) {
+  std::vector<double> rounded(x.size());
+  for (size_t begin = 0; begin < x.size(); begin += 32) {
+    float top = 0;
+    for (size_t i = begin; i < begin + 32; ++i)
+      top = std::max(top, std::fabs(static_cast<float>(x[i])));
+    const float inverse = top > 0 ? 127 / top : 0, scale = top / 127;
+    for (size_t i = begin; i < begin + 32; ++i)
+      rounded[i] = double(scale) * std::nearbyint(static_cast<float>(x[i]) * inverse);
+  }
+  return rounded;
+}
+
+std::vector<double> ForwardRows(const OwnedMatrix& m, const Case& c, const TestMat& x) {
+  if (RoundsToIntegers(m, c)) return RoundedToIntegers(x.As());
+  return c.precision == Precision::kBFloat16 ? RoundedToBFloat16(x.As()) : x.As();
+}
 
 // The float64 operands that a product is a sum over: quantised weights in compact form keep their
 // exact values even in bfloat16 (affine ones before the file's rounding of product and sum).
 std::vector<double> ForwardWeight(const OwnedMatrix& m, const Case& c) {
   const bool quantized = cpu::QuantMatrix::IsQuantized(m.matrix);
-  if (c.precision == Precision::kFloat32 || (quantized && c.form == Form::kCompact))
+  if (c.precision == Precision::kFloat32 ||
+      (quantized && (c.form == Form::kCompact || c.form == Form::kInteger)))
     return m.Values();
   return RoundedToBFloat16(m.Values());
 }
@@ -67,10 +93,14 @@ void CheckForward(const OwnedMatrix& m, const Case& c, size_t rows) {
   const size_t in = m.matrix.cols, out = m.matrix.rows;
   const TestMat x(rows, in, 3);
   const bool bf16 = c.precision == Precision::kBFloat16;
-  const auto xs = bf16 ? RoundedToBFloat16(x.As()) : x.As();
+  const bool integers = RoundsToIntegers(m, c);
+  const auto xs = ForwardRows(m, c, x);
   const auto w = ForwardWeight(m, c);
   const auto expected = reference::MatMul(xs, w, in);
   double tolerance = SumTolerance(in) * Magnitude(xs, w, in);
+  // Integers are raised by up to 128 steps and lowered again: terms of up to 383 steps, where the
+  // numbers themselves are about 64.
+  if (integers) tolerance *= 6;
   if (m.matrix.kind == StoredMatrix::Kind::kAffine && bf16)
     tolerance += 0x1p-8 * Magnitude(xs, w, in);  // the file's two roundings to bfloat16
   for (const KernelSet& set : KernelSets()) {
@@ -83,7 +113,7 @@ void CheckForward(const OwnedMatrix& m, const Case& c, size_t rows) {
       return result.Values();
     });
     ExpectNear(y, expected, tolerance, what);
-    if (!bf16) continue;
+    if (!bf16 || integers) continue;  // integers are chosen from what x is
     TestMat same(rows, out);
     set.backend->MatMul(TestBFloat16(x), *weight, same);
     EXPECT_EQ(y, same.Values()) << what << ": a bfloat16 operand gives other bits";
@@ -113,6 +143,7 @@ TEST(MatMulParity, InputGradients) {
     m.Bind();
     const size_t in = m.matrix.cols, out = m.matrix.rows, rows = 14;
     for (const Case& c : kCases) {
+      if (c.form == Form::kInteger) continue;  // without gradients
       const bool bf16 = c.precision == Precision::kBFloat16;
       const TestMat dy(rows, out, 3);
       const auto w = reference::Transpose(bf16 ? RoundedToBFloat16(m.Values()) : m.Values(), in);
@@ -144,8 +175,10 @@ TEST(MatMulParity, ARowDoesNotDependOnTheRowsBesideIt) {
   for (OwnedMatrix& m : all) {
     m.Bind();
     for (const KernelSet& set : KernelSets())
-      for (const Precision p : {Precision::kBFloat16, Precision::kFloat32}) {
-        const auto weight = set.backend->Prepare(m.matrix, {p, Form::kCompact, false});
+      for (const auto& [precision, form] : {std::pair(Precision::kBFloat16, Form::kCompact),
+                                            std::pair(Precision::kBFloat16, Form::kInteger),
+                                            std::pair(Precision::kFloat32, Form::kCompact)}) {
+        const auto weight = set.backend->Prepare(m.matrix, {precision, form, false});
         const ConstMat x = ConstMat(all_rows).Cols(0, m.matrix.cols);
         TestMat full(65, 70);
         set.backend->MatMul(x, *weight, full);
@@ -159,6 +192,26 @@ TEST(MatMulParity, ARowDoesNotDependOnTheRowsBesideIt) {
                   << m.name << " on " << set.name << ", " << rows << " rows, row " << t;
         }
       }
+  }
+}
+
+// What is no number stays none, in its own row, and rows too small for a scale count as zero.
+TEST(MatMulParity, IntegersOfRowsThatHaveNone) {
+  OwnedMatrix m = GgmlMatrix(GgmlType::kQ4_0, 33, 64);
+  m.Bind();
+  for (const KernelSet& set : KernelSets()) {
+    const auto weight = set.backend->Prepare(m.matrix, {.form = Form::kInteger});
+    TestMat x(4, 64, 3), y(4, 33);
+    x.view().Row(0)[40] = std::numeric_limits<float>::infinity();
+    x.view().Row(1)[3] = std::numeric_limits<float>::quiet_NaN();
+    for (float& v : x.view().Row(2)) v = 1e-38f;
+    set.backend->MatMul(x, *weight, y);
+    for (size_t o = 0; o < 33; ++o) {
+      EXPECT_TRUE(std::isnan(y.view().Row(0)[o])) << set.name;
+      EXPECT_TRUE(std::isnan(y.view().Row(1)[o])) << set.name;
+      EXPECT_EQ(y.view().Row(2)[o], 0) << set.name;
+      EXPECT_TRUE(std::isfinite(y.view().Row(3)[o])) << set.name;
+    }
   }
 }
 

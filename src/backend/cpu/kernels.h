@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 // One table of CPU kernels per instruction set; PickKernels() chooses once, at start.
 //
-//   lanes.inl elementwise.inl gemm.inl quant.inl attention.inl   the code, written once
-//   kernels_portable.cc kernels_avx2.cc kernels_avx512.cc        compile it per set
+//   lanes.inl elementwise.inl gemm.inl quant.inl integer.inl attention.inl   the code, written once
+//   kernels_portable.cc kernels_avx2.cc kernels_avx512.cc                    compile it per set
 //
 // Products work on packed operands of 32-bit units. In float32 a unit is one number and a step is
 // one k. On AVX-512 in bfloat16 a unit is a pair (k, k + 1) and a step is two k; elsewhere
@@ -61,7 +61,18 @@ struct QuantCodes {
   int bits;                  // 2, 3, 4, 5, 6, 8
   const float* values;       // code -> number, 256 entries
   const uint16_t* values16;  // the same in bfloat16 (exact)
+  const uint8_t* raised;     // the same + zero, in 0 .. 255
+  float zero;
+  bool direct;  // raised[code] == code
 };
+
+// Where a plane of 1, 2 or 4 bits keeps pair p (quant.inl). Bit 1 of p is the field's highest bit,
+// so that it chooses the byte.
+static constexpr int FieldOfPair(int width, int p) {
+  const int pairs = 16 / width;  // of one word
+  const int within = p % pairs;
+  return (within & 1) | within >> 2 << 1 | (within >> 1 & 1) * pairs / 2;
+}
 
 // Scales of one panel, as stored. Two-level: per `per_super` groups 32 float16 (and 32 for the
 // offsets), then per group 32 int8 (and 32). Else per group 32 numbers (and 32).
@@ -75,8 +86,7 @@ struct QuantScales {
 // How d * value + m is rounded: not at all, or each step as the file's type.
 enum class QuantRounding : uint8_t { kNone, kBF16, kF16 };
 
-// One or two panels, straight from their codes and scales, against at most kFewRows rows; tile.cols
-// counts both panels, tile.b is not used. Strides are bytes from panel to panel.
+// One panel, straight from its codes and scales, against at most kFewRows rows; tile.b is not used.
 struct CodesCall {
   TileCall tile;
   int64_t group_steps;
@@ -84,7 +94,6 @@ struct CodesCall {
   QuantCodes rule;
   QuantScales scales;
   const uint8_t* codes;
-  int64_t panels, code_stride, scale_stride;
 };
 // Two halves' sums and totals of so many rows fill the registers. From 8 rows on an expanded panel
 // is as fast.
@@ -112,6 +121,60 @@ struct Products {
   // the block's first group; it holds `groups` of them.
   void (*expand_gradient)(const QuantCodes&, QuantRounding, const uint8_t* codes, const float* d,
                           const float* m, int64_t groups, float* out);
+};
+
+// --- products of 8-bit integers (integer.inl)
+//
+// x[r][k] ~ scale[g][r] * q[r][k] with |q| <= 127, over groups of 32 k. Quad Q of eight k is the
+// four bytes 2 p, 2 p + 4, 2 p + 1, 2 p + 5 of pair p = 4 (Q / 2) + Q % 2.
+
+inline constexpr int64_t kQuadSteps = 8;  // quads in 32 k
+
+// `count` rows of x, k a multiple of 32. quads: [k / 4][count]; scales: [k / 32][count]; sums:
+// scale
+// * (q summed over `sum_group` k, 16 or 32): [k / sum_group][count]. An infinity or NaN makes its
+// group's scale NaN.
+struct IntegerPackCall {
+  const void* source;
+  bool bf16;
+  int64_t stride, count, k, sum_group;
+  int32_t* quads;
+  float *scales, *sums;
+};
+
+// y[r][c] = sum over groups of d[c] * scale[r] * (integers' product) + (m[c] - zero * d[c]) *
+// sums[r], the integers of w raised by `zero`. rows <= kBlockRows, cols <= kPanel. group: of the
+// weight.
+struct IntegerTile {
+  const int32_t* quads;
+  const float *scales, *sums;
+  int64_t rows, k, group, cols;
+  float* y;
+  int64_t y_stride;
+};
+// Bytes of one panel: [k / 32][half of 16 rows][quad][row][4]; d and m: (groups, kPanel), m with
+// the zero taken away.
+struct IntegerCall {
+  IntegerTile tile;
+  const uint8_t* bytes;
+  const float *d, *m;
+  Ahead codes, scales;  // per group of the weight
+};
+struct IntegerCodesCall {
+  IntegerTile tile;
+  QuantCodes rule;
+  QuantScales scales;
+  const uint8_t* codes;
+};
+
+struct IntegerProducts {
+  void (*pack)(const IntegerPackCall&);
+  // One panel's blocks of 32 k as bytes.
+  void (*expand_codes)(const QuantCodes&, const uint8_t* codes, int64_t blocks, uint8_t* out);
+  void (*expand_scales)(const QuantScales&, float zero, float* d, float* m);
+  void (*multiply)(const IntegerCall&);
+  // Straight from codes, the same bits; may be null.
+  void (*multiply_codes)(const IntegerCodesCall&);
 };
 
 // --- attention (attention.inl)
@@ -202,6 +265,7 @@ struct Kernels {
   float (*log)(float x);
 
   Products products[2];  // by Precision: [0] bfloat16, [1] float32
+  IntegerProducts integers;
 
   void (*attention)(const AttentionTask&);
   // The same in two parts: records of key blocks [first, last), counted from the task's first; then

@@ -2,8 +2,8 @@
 #include "backend/cpu/products.h"
 
 #include <algorithm>
-#include <functional>
 
+#include "backend/cpu/panel_list.h"
 #include "base/check.h"
 #include "base/threads.h"
 
@@ -48,54 +48,9 @@ class PackedRows {
   float *units_, *sums_;
 };
 
-// work(panel, first block, last block) over all panels; wide machines split the rows as well.
-void ForTiles(int64_t panels, int64_t blocks,
-              const std::function<void(int64_t, int64_t, int64_t)>& work) {
-  const int64_t threads = Threads();
-  const int64_t parts = std::clamp<int64_t>((2 * threads + panels - 1) / panels, 1,
-                                            panels >= 2 * threads ? 1 : blocks);
-  ParallelFor(panels * parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end;) {
-      const int64_t panel = task / parts, first = task % parts;
-      const int64_t last = std::min(parts, first + end - task);
-      work(panel, blocks * first / parts, blocks * last / parts);
-      task += last - first;
-    }
-  });
-}
-
-// Numbers the panels of several weights one after the other, `each` at a time.
-class PanelList {
- public:
-  PanelList(std::span<const WeightProduct> products, int64_t each)
-      : products_(products), each_(each) {
-    for (const WeightProduct& p : products) size_ += Count(p);
-  }
-  int64_t size() const { return size_; }
-  struct Place {
-    const WeightProduct& product;
-    int64_t panel;
-  };
-  Place At(int64_t number) const {
-    for (const WeightProduct& p : products_) {
-      if (number < Count(p)) return {p, number * each_};
-      number -= Count(p);
-    }
-    LEM_CHECK(false);
-  }
-
- private:
-  int64_t Count(const WeightProduct& p) const {
-    return (p.weight->rows() + each_ * kPanel - 1) / (each_ * kPanel);
-  }
-
-  std::span<const WeightProduct> products_;
-  int64_t each_, size_ = 0;
-};
-
-// Tile of the rows of block b and the outputs from `panel` on, at most `panels` of them.
+// Tile of the rows of block b and the outputs of one panel.
 TileCall TileOf(const PackedRows& a, int64_t b, const WeightProduct& p, int64_t panel,
-                int64_t panels, const float* units) {
+                const float* units) {
   const auto stride = static_cast<int64_t>(p.y.stride);
   return {a.units(b),
           a.width(b),
@@ -103,21 +58,20 @@ TileCall TileOf(const PackedRows& a, int64_t b, const WeightProduct& p, int64_t 
           kPanel,
           a.steps(),
           a.width(b),
-          std::min(panels * kPanel, p.weight->rows() - panel * kPanel),
+          std::min(kPanel, p.weight->rows() - panel * kPanel),
           p.y.data + b * kBlockRows * stride + panel * kPanel,
           stride,
           1.0f,
           false};
 }
 
-// One block of few rows with two panels, straight from their codes.
+// One block of few rows, straight from a panel's codes.
 void MultiplyFew(const PackedRows& a, const WeightProduct& p, int64_t panel) {
   CodesCall call{};
   call.group_steps = p.weight->group_steps();
   call.sums = a.sums(0);
-  p.weight->SetCodes(panel, std::min<int64_t>(2, (p.weight->rows() + kPanel - 1) / kPanel - panel),
-                     &call);
-  call.tile = TileOf(a, 0, p, panel, call.panels, nullptr);
+  p.weight->SetCodes(panel, &call);
+  call.tile = TileOf(a, 0, p, panel, nullptr);
   p.weight->products().multiply_codes(call);
 }
 
@@ -128,7 +82,7 @@ void MultiplyPanel(const PackedRows& a, const WeightProduct& p, int64_t panel, i
   const int64_t group_steps = p.weight->group_steps();
   const CpuWeight::Panel w = p.weight->Forward(panel, scratch);
   for (int64_t b = begin; b < end; ++b) {
-    const TileCall tile = TileOf(a, b, p, panel, 1, w.units);
+    const TileCall tile = TileOf(a, b, p, panel, w.units);
     if (group_steps == 0) {
       products.multiply(tile);
       continue;
@@ -140,20 +94,25 @@ void MultiplyPanel(const PackedRows& a, const WeightProduct& p, int64_t panel, i
 }
 
 // Weights whose groups are alike, so that the sums of x's groups serve all.
-void MultiplyAlike(ConstOperand x, std::span<const WeightProduct> products) {
+void MultiplyPacked(ConstOperand x, std::span<const WeightProduct> products) {
   const CpuWeight& w = *products[0].weight;
   const PackedRows a(w.products(), x, false, x.rows, x.cols, w.group_steps());
+  const PanelList panels(products);
   if (w.group_steps() > 0 && x.rows <= kFewRows && w.products().multiply_codes) {
-    const PanelList pairs(products, 2);
-    ParallelFor(pairs.size(), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) MultiplyFew(a, pairs.At(i).product, pairs.At(i).panel);
+    ParallelFor(panels.size(), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        MultiplyFew(a, panels.At(i).product, panels.At(i).panel);
     });
     return;
   }
-  const PanelList panels(products, 1);
   ForTiles(panels.size(), a.blocks(), [&](int64_t i, int64_t begin, int64_t end) {
     MultiplyPanel(a, panels.At(i).product, panels.At(i).panel, begin, end);
   });
+}
+
+bool Alike(const CpuWeight& a, const CpuWeight& b) {
+  return a.integers() == b.integers() && a.group() == b.group() &&
+         a.group_steps() == b.group_steps();
 }
 
 }  // namespace
@@ -166,8 +125,13 @@ void MultiplyWeights(ConstOperand x, std::span<const WeightProduct> products) {
   if (x.rows == 0) return;
   for (size_t begin = 0, end; begin < products.size(); begin = end) {
     for (end = begin + 1; end < products.size(); ++end)
-      if (products[end].weight->group_steps() != products[begin].weight->group_steps()) break;
-    MultiplyAlike(x, products.subspan(begin, end - begin));
+      if (!Alike(*products[end].weight, *products[begin].weight)) break;
+    const auto alike = products.subspan(begin, end - begin);
+    if (alike[0].weight->integers()) {
+      MultiplyIntegerWeights(x, alike);
+    } else {
+      MultiplyPacked(x, alike);
+    }
   }
 }
 

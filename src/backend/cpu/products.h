@@ -17,6 +17,8 @@ struct WeightProduct {
   Mat y;
 };
 void MultiplyWeights(ConstOperand x, std::span<const WeightProduct> products);
+// The part of it for weights in the integer form whose groups are alike (integer_products.cc).
+void MultiplyIntegerWeights(ConstOperand x, std::span<const WeightProduct> products);
 // dx += dy w.
 void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx);
 

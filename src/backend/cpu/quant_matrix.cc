@@ -173,25 +173,36 @@ bool QuantMatrix::IsQuantized(const StoredMatrix& m) {
          m.ggml != GgmlType::kF16 && m.ggml != GgmlType::kBF16;
 }
 
-QuantMatrix::QuantMatrix(const StoredMatrix& matrix) : rows_(matrix.rows), cols_(matrix.cols) {
+QuantMatrix::QuantMatrix(const StoredMatrix& matrix, Bytes bytes)
+    : rows_(matrix.rows), cols_(matrix.cols), bytes_(bytes) {
   LEM_CHECK(IsQuantized(matrix) && matrix.plus == 0);
-  if (matrix.kind == StoredMatrix::Kind::kAffine) {
-    DescribeAffine(matrix);
-  } else {
-    DescribeGgml(matrix.ggml);
-  }
-  for (int c = 0; c < 256; ++c) values16_[c] = FloatToBFloat16(values_[c]);
+  Describe(matrix);
   panel_code_bytes_ = kPanel * cols_ * bits_ / 8;
   const int64_t kinds = has_offset_ ? 2 : 1;
   panel_scale_bytes_ = groups() * kPanel * kinds * static_cast<int64_t>(ScaleBytes());
   if (scale_ == Scale::kTwoLevel) panel_scale_bytes_ += cols_ / kSuper * kPanel * kinds * 2;
-  const size_t floats = bytes() / 4 + 16;  // kernels may read one vector past the last scale
+  const size_t floats = this->bytes() / 4 + 16;  // kernels may read one vector past the last scale
   std::memset(storage_.Reserve(floats), 0, floats * 4);
   ParallelFor(panels(), 1, [&](int64_t begin, int64_t end) {
     std::vector<uint8_t> codes(cols_);
     for (int64_t r = begin * kPanel; r < std::min(end * kPanel, rows_); ++r)
       LoadRow(matrix, r, codes.data());
   });
+}
+
+void QuantMatrix::Describe(const StoredMatrix& matrix) {
+  if (matrix.kind == StoredMatrix::Kind::kAffine) {
+    DescribeAffine(matrix);
+  } else {
+    DescribeGgml(matrix.ggml);
+  }
+  for (int c = 0; c < 1 << bits_; ++c)
+    direct_ = direct_ && values_[c] == values_[0] + static_cast<float>(c);
+  zero_ = direct_ ? -values_[0] : 128;
+  for (int c = 0; c < 1 << bits_; ++c) {
+    values16_[c] = FloatToBFloat16(values_[c]);
+    raised_[c] = static_cast<uint8_t>(values_[c] + zero_);
+  }
 }
 
 void QuantMatrix::DescribeGgml(GgmlType type) {
@@ -310,7 +321,7 @@ struct Field {
 };
 Field FieldOf(int width, int k) {
   const int per_word = 32 / width, within = k % per_word;
-  return {k / per_word, within % 2 * 16 + within / 2 * width};
+  return {k / per_word, within % 2 * 16 + FieldOfPair(width, within / 2) * width};
 }
 
 // Word w of a row: codes of per_word k, the even ones in the lower half.
@@ -321,8 +332,9 @@ void PutPlane(uint8_t* plane, int row, const uint8_t* codes, int from_bit) {
     uint32_t word = 0;
     for (int j = 0; j < kPerWord / 2; ++j) {
       const uint32_t mask = (1u << kWidth) - 1;
-      word |= (codes[2 * j] >> from_bit & mask) << j * kWidth;
-      word |= (codes[2 * j + 1] >> from_bit & mask) << (16 + j * kWidth);
+      const int at = FieldOfPair(kWidth, j) * kWidth;
+      word |= (codes[2 * j] >> from_bit & mask) << at;
+      word |= (codes[2 * j + 1] >> from_bit & mask) << (16 + at);
     }
     std::memcpy(plane + (w * 16 + row) * 4, &word, 4);
   }
@@ -346,6 +358,14 @@ uint32_t GetPlane(const uint8_t* plane, int width, int row, int k) {
   return word >> f.shift & ((1u << width) - 1);
 }
 
+// Byte (row, k) of a half-block.
+inline int ByteOf(bool quads, int row, int k) {
+  if (!quads) return (k / 2 * 16 + row) * 2 + k % 2;
+  constexpr int kPlace[8] = {0, 2, 4, 6, 1, 3, 5, 7};  // of k in its two quads: 0 4 1 5, 2 6 3 7
+  const int place = kPlace[k % 8];
+  return ((k / 8 * 2 + place / 4) * 16 + row) * 4 + place % 4;
+}
+
 }  // namespace
 
 void QuantMatrix::PutCodes(int64_t row, const uint8_t* codes) {
@@ -354,7 +374,11 @@ void QuantMatrix::PutCodes(int64_t row, const uint8_t* codes) {
   for (int64_t block = 0; block < cols_ / 32; ++block, codes += 32) {
     uint8_t* to = panel + (2 * block + half) * 64 * bits_;
     if (bits_ == 8) {
-      for (int k = 0; k < 32; ++k) to[(k / 2 * 16 + lane) * 2 + k % 2] = codes[k];
+      if (bytes_ == Bytes::kQuads) {
+        for (int k = 0; k < 32; ++k) to[ByteOf(true, lane, k)] = raised_[codes[k]];
+      } else {
+        for (int k = 0; k < 32; ++k) to[ByteOf(false, lane, k)] = codes[k];
+      }
       continue;
     }
     PutPlane(to, low, lane, codes, 0);
@@ -366,7 +390,11 @@ uint8_t QuantMatrix::Code(int64_t row, int64_t k) const {
   const int lane = row % 16, half = row % kPanel / 16, low = bits_ >= 4 ? 4 : 2;
   const uint8_t* at = PanelCodes(row / kPanel) + (2 * (k / 32) + half) * 64 * bits_;
   const int within = k % 32;
-  if (bits_ == 8) return at[(within / 2 * 16 + lane) * 2 + within % 2];
+  if (bits_ == 8) {
+    const bool quads = bytes_ == Bytes::kQuads;
+    const uint8_t byte = at[ByteOf(quads, lane, within)];
+    return quads ? static_cast<uint8_t>(byte - static_cast<int>(zero_)) : byte;
+  }
   uint32_t code = GetPlane(at, low, lane, within);
   if (bits_ > low) code |= GetPlane(at + 64 * low, bits_ - low, lane, within) << low;
   return static_cast<uint8_t>(code);

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "backend/cpu/kernels.h"
-#include "backend/cpu/scratch.h"
+#include "backend/cpu/weight_memory.h"
 #include "tensor/stored_matrix.h"
 
 namespace lem::cpu {
@@ -22,7 +22,10 @@ class QuantMatrix {
  public:
   // True for kAffine and the quantised types of kGgml. The others are plain numbers.
   static bool IsQuantized(const StoredMatrix& matrix);
-  explicit QuantMatrix(const StoredMatrix& matrix);
+  // How codes of 8 bits lie: in pairs, as products in bfloat16 want them, or raised and in quads,
+  // as those of integers do. Shorter ones serve both.
+  enum class Bytes : uint8_t { kPairs, kQuads };
+  explicit QuantMatrix(const StoredMatrix& matrix, Bytes bytes = Bytes::kPairs);
 
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
@@ -32,7 +35,7 @@ class QuantMatrix {
   bool has_offset() const { return has_offset_; }
   uint64_t bytes() const { return panels() * (panel_code_bytes_ + panel_scale_bytes_); }
 
-  QuantCodes codes() const { return {bits_, values_, values16_}; }
+  QuantCodes codes() const { return {bits_, values_, values16_, raised_, zero_, direct_}; }
   const uint8_t* PanelCodes(int64_t panel) const { return Data() + panel * panel_code_bytes_; }
   QuantScales PanelScales(int64_t panel) const;
   // Of the groups around one block of 32 k; *first is the number of the first of them.
@@ -45,6 +48,7 @@ class QuantMatrix {
  private:
   using Scale = QuantScales::Kind;
 
+  void Describe(const StoredMatrix& matrix);
   void DescribeGgml(GgmlType type);
   void DescribeAffine(const StoredMatrix& matrix);
   void LoadRow(const StoredMatrix& matrix, int64_t row, uint8_t* codes);
@@ -70,8 +74,12 @@ class QuantMatrix {
   QuantRounding rounding_ = QuantRounding::kNone;
   float values_[256] = {};
   uint16_t values16_[256] = {};
+  uint8_t raised_[256] = {};
+  float zero_ = 0;
+  bool direct_ = true;
+  Bytes bytes_;
   int64_t panel_code_bytes_ = 0, panel_scale_bytes_ = 0;
-  AlignedFloats storage_;
+  WeightMemory storage_;
 };
 
 }  // namespace lem::cpu

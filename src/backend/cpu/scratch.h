@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
+
+#include "base/big_memory.h"
 
 namespace lem::cpu {
 
@@ -17,20 +17,17 @@ class AlignedFloats {
   // Keeps nothing of what was there.
   float* Reserve(size_t n) {
     if (n > size_) {
-      data_.reset();
-      data_.reset(static_cast<float*>(::operator new (n * sizeof(float), std::align_val_t{64})));
+      memory_.reset();
+      memory_ = AllocateBig(n * sizeof(float));
       size_ = n;
     }
-    return data_.get();
+    return data();
   }
-  float* data() const { return data_.get(); }
+  float* data() const { return reinterpret_cast<float*>(memory_.get()); }
   size_t size() const { return size_; }
 
  private:
-  struct Free {
-    void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
-  };
-  std::unique_ptr<float, Free> data_;
+  BigMemory memory_;
   size_t size_ = 0;
 };
 

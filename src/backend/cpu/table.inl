@@ -19,8 +19,11 @@ static float LogOf(float x) { return Log(x); }
 #if defined(__AVX512BF16__)
 #if defined(LEM_NO_CODE_TILES)
 static constexpr auto kMultiplyCodes = static_cast<void (*)(const CodesCall&)>(nullptr);
+static constexpr auto kMultiplyIntegerCodes =
+    static_cast<void (*)(const IntegerCodesCall&)>(nullptr);
 #else
 static constexpr auto kMultiplyCodes = MultiplyCodes;
+static constexpr auto kMultiplyIntegerCodes = MultiplyIntegerCodes;
 #endif
 static constexpr Products kFloat = {1,
                                     PackUnits<FloatUnits>,
@@ -43,6 +46,7 @@ static constexpr Products kBFloat = {2,
                                      ExpandValuePairs,
                                      ExpandGradientPairs};
 #else
+static constexpr void (*kMultiplyIntegerCodes)(const IntegerCodesCall&) = nullptr;
 static constexpr Products kFloat = {1,
                                     PackFloats<false>,
                                     Multiply<FloatUnit>,
@@ -64,6 +68,9 @@ static constexpr Products kBFloat = {1,
                                      ExpandRoundedValues,
                                      ExpandGradient<true>};
 #endif
+
+static constexpr IntegerProducts kIntegers = {PackIntegers, ExpandCodeBytes, ExpandIntegerScales,
+                                              MultiplyIntegers, kMultiplyIntegerCodes};
 
 static constexpr Kernels MakeTable(const char* name) {
   return {name,
@@ -87,6 +94,7 @@ static constexpr Kernels MakeTable(const char* name) {
           TanhRow,
           LogOf,
           {kBFloat, kFloat},
+          kIntegers,
           AttentionRows,
           AttentionBlocks,
           AttentionMerge,

@@ -76,7 +76,7 @@ class DenseWeight final : public CpuWeight {
   }
 
   int64_t stride_;
-  AlignedFloats forward_, backward_;
+  WeightMemory forward_, backward_;
 };
 
 // Packed integers; panels are made in scratch for each product.
@@ -106,13 +106,10 @@ class QuantWeight final : public CpuWeight {
     return expanded;
   }
 
-  void SetCodes(int64_t panel, int64_t panels, CodesCall* call) const override {
+  void SetCodes(int64_t panel, CodesCall* call) const override {
     call->rule = q_.codes();
     call->codes = q_.PanelCodes(panel);
     call->scales = q_.PanelScales(panel);
-    call->panels = panels;
-    call->code_stride = q_.PanelCodes(1) - q_.PanelCodes(0);
-    call->scale_stride = q_.PanelScales(1).data - q_.PanelScales(0).data;
   }
 
   const float* Backward(int64_t panel, int64_t begin, int64_t end,
@@ -159,6 +156,55 @@ class QuantWeight final : public CpuWeight {
   bool values_;
 };
 
+// The same integers against rows that are rounded to integers.
+class IntegerWeight final : public CpuWeight {
+ public:
+  IntegerWeight(const StoredMatrix& matrix, const WeightOptions& options, const Kernels& kernels)
+      : CpuWeight(matrix, options.precision, kernels),
+        integers_(kernels.integers),
+        q_(matrix, QuantMatrix::Bytes::kQuads) {
+    LEM_CHECK(!options.input_gradients);
+  }
+
+  uint64_t bytes() const override { return q_.bytes(); }
+  int64_t group() const override { return q_.group(); }
+  const IntegerProducts* integers() const override { return &integers_; }
+  void ReadRow(int64_t row, std::span<float> out) const override { q_.DequantizeRow(row, out); }
+  Panel Forward(int64_t, AlignedFloats&) const override { LEM_CHECK(false); }
+  const float* Backward(int64_t, int64_t, int64_t, AlignedFloats&) const override {
+    LEM_CHECK(false);
+  }
+
+  void SetIntegers(int64_t panel, AlignedFloats& scratch, IntegerCall* call) const override {
+    const int64_t scales = q_.groups() * kPanel, bits = q_.codes().bits;
+    const int64_t expanded = bits == 8 ? 0 : cols() * kPanel / 4;
+    float* d = scratch.Reserve(2 * scales + expanded);
+    float* m = d + scales;
+    integers_.expand_scales(q_.PanelScales(panel), q_.codes().zero, d, m);
+    call->d = d;
+    call->m = m;
+    call->bytes = q_.PanelCodes(panel);
+    if (bits < 8) {
+      auto* bytes = reinterpret_cast<uint8_t*>(m + scales);
+      integers_.expand_codes(q_.codes(), q_.PanelCodes(panel), cols() / 32, bytes);
+      call->bytes = bytes;
+    }
+    call->codes = {q_.PanelCodes(panel + 1), kPanel * q_.group() * bits / 8};
+    call->scales = {q_.PanelScales(panel + 1).data,
+                    (q_.PanelScales(panel + 1).data - q_.PanelScales(panel).data) / q_.groups()};
+  }
+
+  void SetIntegerCodes(int64_t panel, IntegerCodesCall* call) const override {
+    call->rule = q_.codes();
+    call->codes = q_.PanelCodes(panel);
+    call->scales = q_.PanelScales(panel);
+  }
+
+ private:
+  const IntegerProducts& integers_;
+  QuantMatrix q_;
+};
+
 void CheckShape(const StoredMatrix& m) {
   if (m.rows <= 0 || m.cols <= 0)
     Fail("weight: expected at least one row and one column, found ", m.rows, " x ", m.cols,
@@ -184,14 +230,18 @@ void CheckShape(const StoredMatrix& m) {
 
 }  // namespace
 
-void CpuWeight::SetCodes(int64_t, int64_t, CodesCall*) const { LEM_CHECK(false); }
+void CpuWeight::SetCodes(int64_t, CodesCall*) const { LEM_CHECK(false); }
+void CpuWeight::SetIntegers(int64_t, AlignedFloats&, IntegerCall*) const { LEM_CHECK(false); }
+void CpuWeight::SetIntegerCodes(int64_t, IntegerCodesCall*) const { LEM_CHECK(false); }
 
 std::unique_ptr<CpuWeight> MakeWeight(const StoredMatrix& matrix, const WeightOptions& options,
                                       const Kernels& kernels) {
   CheckShape(matrix);
   const bool compact = options.form != WeightOptions::Form::kDense && matrix.plus == 0;
-  if (compact && QuantMatrix::IsQuantized(matrix))
-    return std::make_unique<QuantWeight>(matrix, options, kernels);
+  const bool quantized = compact && QuantMatrix::IsQuantized(matrix);
+  if (quantized && options.form == WeightOptions::Form::kInteger)
+    return std::make_unique<IntegerWeight>(matrix, options, kernels);
+  if (quantized) return std::make_unique<QuantWeight>(matrix, options, kernels);
   return std::make_unique<DenseWeight>(matrix, options, kernels);
 }
 

@@ -35,9 +35,15 @@ class CpuWeight : public Weight {
   virtual const float* Backward(int64_t panel, int64_t begin, int64_t end,
                                 AlignedFloats& scratch) const = 0;
   virtual int64_t group_steps() const { return 0; }  // > 0: forward panels are grouped
-  // The codes and scales of one or two panels, for multiply_codes: the same bits as through
-  // Forward. Only for grouped weights.
-  virtual void SetCodes(int64_t panel, int64_t panels, CodesCall* call) const;
+  // The codes and scales of one panel, for multiply_codes: the same bits as through Forward. Only
+  // for grouped weights.
+  virtual void SetCodes(int64_t panel, CodesCall* call) const;
+  // Not null: products round x to integers, and only the two functions below give panels.
+  virtual const IntegerProducts* integers() const { return nullptr; }
+  // Bytes, scales and the two Aheads of one panel.
+  virtual void SetIntegers(int64_t panel, AlignedFloats& scratch, IntegerCall* call) const;
+  virtual void SetIntegerCodes(int64_t panel, IntegerCodesCall* call) const;
+  virtual int64_t group() const { return 0; }  // of quantised weights, in k
   virtual void ReadRow(int64_t row, std::span<float> out) const { lem::ReadRow(source_, row, out); }
 
  protected:
