@@ -156,18 +156,87 @@ struct AttentionSpace {
   float *qa, *kt, *vt, *s, *pt, *record, *o, *m, *l;
 };
 
-static void PackQueries(const AttentionTask& t, float* qa) {
-  for (int64_t i = 0; i < t.n; ++i) PackRow(t.q[i], false, t.head_dim, t.n, qa + i);
+#if defined(__AVX512BF16__)
+// --- with a cache in bfloat16: queries and probabilities are rounded too, and both products run on
+// pairs.
+
+LEM_INLINE bool UsesPairs(const AttentionTask& t) {
+  const auto rounded = [](const KeyRing& ring) { return ring.k_bf16 && ring.v_bf16; };
+  return rounded(t.rings[1]) && (t.split == 0 || rounded(t.rings[0]));
 }
 
-// One block's o (n, dim), maxima (n) and sums (n); sum 0: the row sees none of its keys.
-static void ComputeBlock(const AttentionTask& t, const AttentionSpace& w, int64_t block,
-                         float* record) {
+static void PackQueryPairs(const AttentionTask& t, const AttentionSpace& w) {
+  const int64_t dim = PaddedDim(t.head_dim);
+  float* rows = w.o;  // not used yet
+  for (int64_t i = 0; i < t.n; ++i) CopyRow(t.q[i], false, t.head_dim, dim, rows + i * dim);
+  PackUnits<PairUnits>({rows, false, false, dim, t.n, t.n, t.head_dim, w.qa});
+}
+
+// 64 rows of keys or values, where they lie if they lie one after the other, else in `copy`, zeros
+// where there are none.
+struct RowBlock {
+  const void* rows;
+  int64_t stride;
+};
+static RowBlock RowsOfBlock(const AttentionTask& t, int64_t block, bool keys, uint16_t* copy) {
+  for (int64_t j = 0; j < kKeyBlock;) {
+    const int64_t p = block + j;
+    uint16_t* to = copy + j * t.head_dim;
+    if (p < t.begin || p >= t.end) {
+      __builtin_memset(to, 0, t.head_dim * 2);
+      ++j;
+      continue;
+    }
+    const KeyRing& ring = t.rings[p >= t.split];
+    const int64_t stride = keys ? ring.k_stride : ring.v_stride;
+    const int64_t row = (p - ring.first) % ring.capacity;
+    int64_t run = kKeyBlock - j;  // within one ring, before its end
+    if (run > t.end - p) run = t.end - p;
+    if (run > ring.capacity - row) run = ring.capacity - row;
+    if (p < t.split && run > t.split - p) run = t.split - p;
+    const void* from = RowAt(keys ? ring.k : ring.v, true, stride, row);
+    if (run == kKeyBlock) return {from, stride};
+    for (int64_t i = 0; i < run; ++i)
+      __builtin_memcpy(to + i * t.head_dim, RowAt(from, true, stride, i), t.head_dim * 2);
+    j += run;
+  }
+  return {copy, t.head_dim};
+}
+
+// s (n, 64) = q k^T; values into vt as pairs of keys [32][dim].
+static void ScorePairs(const AttentionTask& t, const AttentionSpace& w, int64_t block) {
+  const int64_t dim = PaddedDim(t.head_dim), half = kKeyBlock / 2;
+  // Pairs fill half of kt and of vt.
+  const RowBlock k = RowsOfBlock(t, block, true, reinterpret_cast<uint16_t*>(w.kt + half * dim));
+  const RowBlock v = RowsOfBlock(t, block, false, reinterpret_cast<uint16_t*>(w.vt + half * dim));
+  for (int64_t side = 0; side < 2; ++side) {
+    float* panel = w.kt + side * 16 * dim;
+    PackUnits<PairUnits>({RowAt(k.rows, true, k.stride, side * 32), true, false, k.stride, 32, 32,
+                          t.head_dim, panel});
+    Multiply<PairUnit>({w.qa, t.n, panel, 32, (t.head_dim + 1) / 2, t.n, 32, w.s + side * 32,
+                        kKeyBlock, 1.0f, false});
+  }
+  PackUnits<PairUnits>({v.rows, true, true, v.stride, t.head_dim, dim, kKeyBlock, w.vt});
+}
+
+static void WeighPairs(const AttentionTask& t, const AttentionSpace& w, float* record) {
   const int64_t dim = PaddedDim(t.head_dim), n = t.n;
-  float *m = record + n * dim, *l = m + n;
-  LoadKeys(t, block, w.kt, w.vt);
-  Scores(w.qa, n, w.kt, t.head_dim, dim, w.s);
-  for (int64_t i = 0; i < n; ++i) {
+  PackUnits<PairUnits>({w.s, false, false, kKeyBlock, n, n, kKeyBlock, w.pt});
+  Multiply<PairUnit>({w.pt, n, w.vt, dim, kKeyBlock / 2, n, dim, record, dim, 1.0f, false});
+}
+#endif
+
+static void PackQueries(const AttentionTask& t, const AttentionSpace& w) {
+#if defined(__AVX512BF16__)
+  if (UsesPairs(t)) return PackQueryPairs(t, w);
+#endif
+  for (int64_t i = 0; i < t.n; ++i) PackRow(t.q[i], false, t.head_dim, t.n, w.qa + i);
+}
+
+// Scores into probabilities; maxima (n) and sums (n).
+static void SoftmaxRows(const AttentionTask& t, const AttentionSpace& w, int64_t block, float* m,
+                        float* l) {
+  for (int64_t i = 0; i < t.n; ++i) {
     const BlockRange range = RangeOf(t.position[i], t.window, block);
     MaxAndSum sum = {0, 0};
     if (range.low <= range.high) {
@@ -178,6 +247,23 @@ static void ComputeBlock(const AttentionTask& t, const AttentionSpace& w, int64_
     m[i] = sum.max;
     l[i] = sum.sum;
   }
+}
+
+// One block's o (n, dim), maxima (n) and sums (n); sum 0: the row sees none of its keys.
+static void ComputeBlock(const AttentionTask& t, const AttentionSpace& w, int64_t block,
+                         float* record) {
+  const int64_t dim = PaddedDim(t.head_dim), n = t.n;
+  float* const m = record + n * dim;
+#if defined(__AVX512BF16__)
+  if (UsesPairs(t)) {
+    ScorePairs(t, w, block);
+    SoftmaxRows(t, w, block, m, m + n);
+    return WeighPairs(t, w, record);
+  }
+#endif
+  LoadKeys(t, block, w.kt, w.vt);
+  Scores(w.qa, n, w.kt, t.head_dim, dim, w.s);
+  SoftmaxRows(t, w, block, m, m + n);
   PackExact({w.s, false, false, kKeyBlock, n, n, kKeyBlock, w.pt});
   Multiply<FloatUnit>({w.pt, n, w.vt, dim, kKeyBlock, n, dim, record, dim, 1.0f, false});
 }
@@ -209,7 +295,7 @@ static void FinishRows(const AttentionTask& t, const AttentionSpace& w) {
 
 static void AttentionRows(const AttentionTask& t) {
   const AttentionSpace w(t, PaddedDim(t.head_dim));
-  PackQueries(t, w.qa);
+  PackQueries(t, w);
   StartRows(t, w);
   for (int64_t block = t.begin / kKeyBlock * kKeyBlock; block < t.end; block += kKeyBlock) {
     ComputeBlock(t, w, block, w.record);
@@ -221,7 +307,7 @@ static void AttentionRows(const AttentionTask& t) {
 // The same in two parts, so that threads can share one task's key blocks.
 static void AttentionBlocks(const AttentionTask& t, int64_t first, int64_t last, float* records) {
   const AttentionSpace w(t, PaddedDim(t.head_dim));
-  PackQueries(t, w.qa);
+  PackQueries(t, w);
   for (int64_t b = first; b < last; ++b)
     ComputeBlock(t, w, (t.begin / kKeyBlock + b) * kKeyBlock,
                  records + b * AttentionRecord(t.n, t.head_dim));
