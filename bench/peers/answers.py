@@ -5,6 +5,7 @@ import json
 from programs import Refused, last_json, process
 
 WORK = ("prompt", "decode", "batch")
+LEM = {"lem": "bfloat16", "lem, int8": "int8"}  # name on the page, --dtype
 # name, virtual environment, script, what the model is given as
 PEERS = [
     ("transformers, bf16", "hf", "answer_transformers.py", "folder"),
@@ -42,10 +43,10 @@ def sixteen(bench, gguf, questions, tokens, count):
     return kept
 
 
-def lem_generate(bench, gguf, prompts, tokens, batch, **options):
+def lem_generate(bench, gguf, prompts, tokens, batch, dtype="bfloat16", **options):
     rows = bench.work / "prompts.jsonl"
     rows.write_text("".join(json.dumps({"prompt": p}) + "\n" for p in prompts))
-    return json.loads(bench.run_lem("generate", "--model", gguf, "--ignore-chat-template", "--json", "--max-tokens", tokens,
+    return json.loads(bench.run_lem("generate", "--model", gguf, "--dtype", dtype, "--ignore-chat-template", "--json", "--max-tokens", tokens,
                                     "--batch-size", batch, "--prompts", rows, **options).out)
 
 
@@ -63,13 +64,13 @@ def material(bench, model, gguf):
     return json.loads(kept.read_text())
 
 
-def run_lem(bench, gguf, given, works):
+def run_lem(bench, gguf, given, works, dtype):
     texts, tokens, out = given["texts"], given["tokens"], {}
     jobs = {"prompt": (texts["prompts"], 1, 1, "prompt_tps"), "decode": ([texts["one"]], tokens, 1, "generation_tps"),
             "batch": (texts["many"], tokens, len(texts["many"]), "generation_tps")}
     for work in works:
         prompts, length, batch, field = jobs[work]
-        made = lem_generate(bench, gguf, prompts, length, batch)
+        made = lem_generate(bench, gguf, prompts, length, batch, dtype=dtype)
         out[work] = made[field]
         out["peak_bytes"] = max(out.get("peak_bytes", 0), made["peak_memory_bytes"])
     return out
@@ -97,9 +98,10 @@ def measure(bench, works):
     for model in bench.models:
         gguf = bench.gguf(model)
         given = material(bench, model, gguf)
-        programs = {"lem": {"runs": []}} | {peer[0]: {"runs": []} for peer in PEERS}
+        programs = {name: {"runs": []} for name in LEM} | {peer[0]: {"runs": []} for peer in PEERS}
         for _ in range(bench.args.repeats):
-            programs["lem"]["runs"].append(run_lem(bench, gguf, given, works))
+            for name, dtype in LEM.items():
+                programs[name]["runs"].append(run_lem(bench, gguf, given, works, dtype))
             for peer in PEERS:
                 if programs[peer[0]].get("reason"):
                     continue
