@@ -85,7 +85,8 @@ def verdict(row):
 lines = ["# What local judges are worth", "",
          f"Written by `scripts/judges.sh`, {version}; every number is of `lem judge calibrate`, which lets a judge grade answers "
          "that people have labelled.", "",
-         "*kappa* (Cohen) and *AC1* (Gwet): agreement beyond chance, 0 is none; AC1 suffers less where one label is rare. "
+         "*kappa* (Cohen) and *AC1* (Gwet): agreement beyond chance, 0 is none; a judge that always "
+         "gives the commoner label has a kappa of 0 and may have a high AC1. "
          "*Youden*: sensitivity + specificity - 1, 0 for a judge that guesses. Intervals are 95 %: Wilson's for sensitivity and "
          "specificity, a bootstrap over the answers for kappa and AC1, Newcombe's for Youden. A judge *tells apart* when Youden's "
          "interval lies above zero; `lem report` takes a judge's errors out of its rates only where Youden is above zero, and the "

@@ -4,9 +4,10 @@
 # the small suite; scored, compared over seeds, and kept compactly in benchmarks/results/MODEL with the report of them. Fills
 # the results section of paper/PAPER.md from what lies there. Kill it and run it again: it goes on.
 #
-#   scripts/results.sh [--model smollm2-135m-instruct|gemma-3-270m|PATH] [--seeds 0,1,2] [--items N] [--iters N]
-#                      [--max-tokens N] [--threads N] [--work FOLDER] [--results FOLDER] [--paper FILE]
+#   scripts/results.sh [--model smollm2-135m-instruct|gemma-3-270m|PATH] [--seeds 0,1,2] [--composure-seeds 0,1]
+#                      [--items N] [--iters N] [--max-tokens N] [--threads N] [--work FOLDER] [--results FOLDER] [--paper FILE]
 #
+#   --composure-seeds LIST  of the seeds, those whose LEK composure goes on from (default: all)
 #   --items N       only the first N items of each task (0: all; every table then says "subset")
 #   --max-tokens N  length limit of answers (0: the tasks' own)
 #   --threads N     threads of trainings and answers (0: all cores)
@@ -16,12 +17,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-model=smollm2-135m-instruct seeds=0,1,2 items=0 iters=200 max_tokens=0 threads=0
+model=smollm2-135m-instruct seeds=0,1,2 composure_seeds= items=0 iters=200 max_tokens=0 threads=0
 work=build/results results=benchmarks/results paper=paper/PAPER.md
 while [ $# -gt 0 ]; do
   case "$1" in
     --model) model=$2; shift 2 ;;
     --seeds) seeds=$2; shift 2 ;;
+    --composure-seeds) composure_seeds=$2; shift 2 ;;
     --items) items=$2; shift 2 ;;
     --iters) iters=$2; shift 2 ;;
     --max-tokens) max_tokens=$2; shift 2 ;;
@@ -38,7 +40,9 @@ lem=${LEM:-build/release/lem}
 name=$(basename "${model%.gguf}")
 folder=$work/$name run=$work/$name/$name kept=$results/$name
 IFS=, read -r -a seed_list <<< "$seeds"
-steps=$((2 + 4 * ${#seed_list[@]})) step=0
+composure_seeds=${composure_seeds:-$seeds}
+IFS=, read -r -a composure_list <<< "$composure_seeds"
+steps=$((2 + 2 * ${#seed_list[@]} + 2 * ${#composure_list[@]})) step=0
 begin=$(date +%s)
 say() { step=$((step + 1)); printf '\n== [%d/%d] %s   [%d s]\n' "$step" "$steps" "$*" $(($(date +%s) - begin)); }
 mkdir -p "$folder" "$kept"
@@ -69,24 +73,27 @@ answer() { # answer NAME [FLAG...]: kept answers are not made again
 
 say "answers of base"
 answer base
-ethics='' composure='' added=''
+ethics='' composure='' went_on_from='' added=''
 for seed in "${seed_list[@]}"; do
   say "training ethics, seed $seed"
   train "$folder/ethics-s$seed" training "$iters" 1e-4 "$seed"
   say "answers of ethics-s$seed"
   answer "ethics-s$seed" --adapter-path "$folder/ethics-s$seed"
+  ethics+=${ethics:+,}ethics-s$seed
+  if [[ ,$composure_seeds, != *,$seed,* ]]; then continue; fi
   say "training composure, seed $seed"
   train "$folder/composure-s$seed" training/composure $((iters / 5 > 0 ? iters / 5 : 1)) 5e-5 "$seed" \
     --resume-adapter-file "$folder/ethics-s$seed/adapters.safetensors"
   say "answers of composure-s$seed"
   answer "composure-s$seed" --adapter-path "$folder/composure-s$seed"
-  ethics+=${ethics:+,}ethics-s$seed composure+=${composure:+,}composure-s$seed
+  composure+=${composure:+,}composure-s$seed went_on_from+=${went_on_from:+,}ethics-s$seed
   added+=${added:+,}ethics-s$seed:composure-s$seed
 done
 
 say "scores and reports"
 "$lem" score "$run" > /dev/null
-over_seeds=(--seeds "base:LEK=$ethics" --seeds "base:LEK + composure=$composure" --seeds "LEK=$ethics:LEK + composure=$composure")
+over_seeds=(--seeds "base:LEK=$ethics" --seeds "base:LEK + composure=$composure" \
+  --seeds "LEK=$went_on_from:LEK + composure=$composure")
 # Two families: what training did to the base, and what composure added to the LEK of its own seed.
 pairs=(--pairs "base:${ethics//,/,base:},base:${composure//,/,base:}" --pairs "$added")
 title="LEK on $name"
@@ -106,7 +113,7 @@ COMPACT
 for file in samples scores; do gzip -9 -n -c "$run/$file.jsonl" > "$kept/$file.jsonl.gz"; done
 rm -f "$kept/report.html"
 if [ "$(stat -c %s "$folder/report.html")" -lt 1500000 ]; then cp "$folder/report.html" "$kept/report.html"; fi
-printf '%s\n' "$settings seeds=$seeds" > "$kept/settings.txt"
+printf '%s\n' "$settings seeds=$seeds composure_seeds=$composure_seeds" > "$kept/settings.txt"
 du -sh "$kept"
 
 if [ -n "$paper" ]; then

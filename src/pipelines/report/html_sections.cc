@@ -150,7 +150,8 @@ std::string SeedsHtml(const ReportData& data, NumberBook* book) {
       "many observations; a difference is credible only where both leave out zero.</p>";
   for (const SeedSet& set : data.seeds) {
     out += "<h3>" + EscapeHtml(set.base) + " &rarr; " + EscapeHtml(set.name) + " (" +
-           std::to_string(set.seeds.size()) + " seeds)</h3>";
+           std::to_string(set.seeds.size()) + (set.seeds.size() == 1 ? " seed" : " seeds") +
+           ")</h3>";
     SeedTable(set, true, &out, book);
     if (std::ranges::all_of(set.rows, [](const SeedRow& r) { return r.mean.in_family; })) continue;
     out += "<details><summary>exploratory rows</summary>";

@@ -207,7 +207,8 @@ void Seeds(const ReportData& data, const ReportOptions& options, std::string* ou
       "0.05. "
       "*p* and *adjusted* (Holm, over the family) speak of items alone.\n";
   for (const SeedSet& set : data.seeds) {
-    *out += fmt::format("\n### {} -> {} ({} seeds: {})\n\n", set.base, set.name, set.seeds.size(),
+    *out += fmt::format("\n### {} -> {} ({} seed{}: {})\n\n", set.base, set.name, set.seeds.size(),
+                        set.seeds.size() == 1 ? "" : "s",
                         set.bases.size() == 1 ? Joined(set.seeds) : SeedPairs(set));
     SeedRows(set, true, out);
     SeedReading(set, out);
