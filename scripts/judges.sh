@@ -3,27 +3,29 @@
 # What local judges are worth: each grades answers that people have labelled (Do-Not-Answer, TruthfulQA, ToxiGen) with
 # `lem judge calibrate`, and the page says how far it agrees. Kill it and run it again: what was judged is kept.
 #
-#   scripts/judges.sh [--judges NAME,NAME] [--limit N] [--threads N] [--work FOLDER] [--out FILE.md]
+#   scripts/judges.sh [--judges NAME,NAME] [--on SET,SET] [--limit N] [--threads N] [--work FOLDER] [--out FILE.md]
 #
 #   --judges NAMES  models (default smollm2-135m-instruct,gemma-3-270m): catalogue names, folders or .gguf files
-#   --limit N[,N,N] labelled answers of each set, or of the three in this order, drawn by seed 0 (default 200; 0: all,
+#   --on SETS       labelled sets (default do-not-answer,truthfulqa,toxigen)
+#   --limit N[,N..] labelled answers of each set, or of the sets in their order, drawn by seed 0 (default 200; 0: all,
 #                   which takes hours); a greater number goes on from a smaller one
 #   --threads N     of the judge (0: all cores)
-#   --work FOLDER   the results as JSON (default build/judges)
+#   --work FOLDER   the results as JSON (default build/judges); the page shows all that lie there
 #   --out FILE.md   default benchmarks/results/judges.md
 # $LEM names the program (default build/release/lem), $LEM_DATA the folder that `lem data fetch` filled.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-judges=smollm2-135m-instruct,gemma-3-270m limit=200 threads=0 work=build/judges out=benchmarks/results/judges.md
+judges=smollm2-135m-instruct,gemma-3-270m on=do-not-answer,truthfulqa,toxigen limit=200 threads=0 work=build/judges out=benchmarks/results/judges.md
 while [ $# -gt 0 ]; do
   case "$1" in
     --judges) judges=$2; shift 2 ;;
+    --on) on=$2; shift 2 ;;
     --limit) limit=$2; shift 2 ;;
     --threads) threads=$2; shift 2 ;;
     --work) work=$2; shift 2 ;;
     --out) out=$2; shift 2 ;;
-    -h|--help) sed -n '3,14p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    -h|--help) sed -n '3,15p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) echo "judges.sh: unknown argument $1; see --help" >&2; exit 2 ;;
   esac
 done
@@ -32,8 +34,9 @@ lem=${LEM:-build/release/lem}
 mkdir -p "$work" "$(dirname "$out")"
 IFS=, read -r -a models <<< "$judges"
 IFS=, read -r -a limits <<< "$limit"
-files=() number=0
-for dataset in do-not-answer truthfulqa toxigen; do
+IFS=, read -r -a datasets <<< "$on"
+number=0
+for dataset in "${datasets[@]}"; do
   flags=(--threads "$threads") rows=${limits[number]:-${limits[0]}} number=$((number + 1))
   if [ "$rows" -gt 0 ]; then flags+=(--limit "$rows"); fi
   for model in "${models[@]}"; do
@@ -41,15 +44,14 @@ for dataset in do-not-answer truthfulqa toxigen; do
     file=$work/$(basename "${model%.gguf}")-$dataset.json
     echo "== $model on $dataset"
     "$lem" judge calibrate --judge "local:$model" --on "$dataset" --out "$file" "${flags[@]}"
-    files+=("$file")
   done
 done
 
-python3 - "$out" "$("$lem" --version)" "${files[@]}" <<'PAGE'
+python3 - "$out" "$("$lem" --version)" "$work"/*.json <<'PAGE'
 import json, math, pathlib, sys
 
 out, version, *files = sys.argv[1:]
-results = [json.loads(pathlib.Path(file).read_text()) for file in files]
+results = sorted((json.loads(pathlib.Path(file).read_text()) for file in files), key=lambda r: (r["dataset"], r["judge"]))
 
 
 def number(value, signed=False):
