@@ -18,7 +18,8 @@ namespace {
 
 std::string Number(const Json& row, const char* key) {
   const Json* value = row.Find(key);
-  return value == nullptr || !value->IsNumber() ? "-" : fmt::format("{:.3f}", value->number());
+  const bool known = value != nullptr && value->IsNumber() && std::isfinite(value->number());
+  return known ? fmt::format("{:.3f}", value->number()) : "-";
 }
 
 std::string WithRange(const Json& row, const std::string& key) {
