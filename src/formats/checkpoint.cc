@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/check.h"
@@ -325,8 +326,13 @@ std::string Checkpoint::ContentHash() const {
   for (const MappedFile& file : state_->mapped) {
     hash.Update(std::to_string(file.bytes().size()) +
                 "\n");  // so that bytes cannot move between files
-    hash.Update(file.bytes());
-    file.ReleasePages();
+    // In pieces, so that a file of 15 GB is never in this process's memory as a whole.
+    constexpr size_t kPiece = size_t{64} << 20;
+    for (auto left = file.bytes(); !left.empty();
+         left = left.subspan(std::min(kPiece, left.size()))) {
+      hash.Update(left.first(std::min(kPiece, left.size())));
+      file.ReleasePages();
+    }
   }
   if (state_->layout == Layout::kFolder)
     hash.Update(state_->config.Dump(Json::Format{.sort_keys = true}));
