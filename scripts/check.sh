@@ -8,5 +8,6 @@ python3 scripts/check_layers.py
 python3 scripts/check_benchmarks.py
 cmake --preset release
 cmake --build --preset release -j "$(nproc)"
+# The slowest step: about 8 seconds of one core for each of the 270 files.
 git ls-files 'src/*.cc' | xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p build/release
 ctest --preset release

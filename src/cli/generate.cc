@@ -85,7 +85,7 @@ GenerateResult Run(LoadedModel& model, const std::vector<lem::Prompt>& prompts,
   const bool stream = prompts.size() == 1 && !json;
   if (stream && flags.verbose) Print(kRule);
   if (!stream) progress.Begin("answers", static_cast<int64_t>(prompts.size()), "prompts");
-  const GenerateResult result = GenerateTexts(
+  GenerateResult result = GenerateTexts(
       model, prompts, options,
       [&](size_t, std::string_view piece) {
         if (!stream) return;

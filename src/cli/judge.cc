@@ -24,7 +24,7 @@ std::string Number(const Json& row, const char* key) {
 
 std::string WithRange(const Json& row, const std::string& key) {
   const Json* range = row.Find(key + "_ci95");
-  const std::string value = Number(row, key.c_str());
+  std::string value = Number(row, key.c_str());
   if (value == "-" || range == nullptr || range->size() != 2) return value;
   const Json::Array& ends = range->array();
   if (!ends[0].IsNumber() || !ends[1].IsNumber()) return value;
@@ -74,7 +74,8 @@ int Calibrate(const Arguments& arguments) {
   flags.Add("--concurrency", judge.concurrency, "of an endpoint: questions asked at once, at most");
   flags.Add("--max-requests", max_requests, "of an endpoint: stop asking after so many");
   flags.Add("--judge-timeout", judge.timeout_seconds, "of an endpoint: seconds for one exchange");
-  flags.Add("--dtype", judge.model.dtype, "of a local judge").OneOf({"bfloat16", "int8", "float32"});
+  flags.Add("--dtype", judge.model.dtype, "of a local judge")
+      .OneOf({"bfloat16", "int8", "float32"});
   flags.Add("--device", judge.model.device, "of a local judge").OneOf({"auto", "cpu", "cuda"});
   flags.Add("--seed", judge.seed, "of drawn answers and of the order of what is shown");
   machine.AddTo(flags);

@@ -129,7 +129,7 @@ class Builder : public YAML::EventHandler {
 
   Json Resolve(const YAML::Mark& mark, const std::string& tag, const std::string& text) const {
     if (tag == "!" || tag == std::string(kTag) + "str") return Json(text);
-    const Json value = ResolveYamlScalar(text);
+    Json value = ResolveYamlScalar(text);
     if (tag == "?") return value;
     const bool is_float = tag == std::string(kTag) + "float" && value.IsNumber();
     if (is_float) return Json(value.number());

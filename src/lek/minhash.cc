@@ -37,8 +37,9 @@ const std::array<uint64_t, NearIndex::kPermutations>& Permutations() {
 // The most rows per band (fewest false candidates) with a miss under 1 in 1000 at the threshold.
 size_t RowsFor(double threshold) {
   for (size_t rows = 16; rows > 1; --rows) {
-    const auto bands = static_cast<double>(NearIndex::kPermutations / rows);
-    if (std::pow(1 - std::pow(threshold, static_cast<double>(rows)), bands) < 0.001) return rows;
+    const size_t bands = NearIndex::kPermutations / rows;
+    const double one_band = std::pow(threshold, static_cast<double>(rows));
+    if (std::pow(1 - one_band, static_cast<double>(bands)) < 0.001) return rows;
   }
   return 1;
 }

@@ -21,7 +21,7 @@ fs::path StoreFolder() {
 fs::path ResolveModel(const std::string& model) {
   if (model.empty()) FailUsage("--model: expected a folder, a .gguf file or a catalogue name");
   if (fs::exists(model)) return model;
-  const fs::path stored = StoredModel(model);
+  fs::path stored = StoredModel(model);
   if (!stored.empty() && fs::exists(stored)) return stored;
   if (!stored.empty()) {
     Fail("--model ", model, ": this model is known but not on this machine; run `lem pull ", model,

@@ -31,7 +31,8 @@ TensorRows FolderRows(const ModelTensor& tensor) {
 
 using Sink = std::function<void(std::span<const std::byte>)>;
 
-TensorToWrite PlainTensor(const ModelTensor& tensor, Dtype dtype, std::function<void()> done) {
+TensorToWrite PlainTensor(const ModelTensor& tensor, Dtype dtype,
+                          const std::function<void()>& done) {
   TensorToWrite out;
   out.name = tensor.hf_name;
   out.dtype = dtype;
@@ -50,7 +51,8 @@ TensorToWrite PlainTensor(const ModelTensor& tensor, Dtype dtype, std::function<
 // weight, scales, biases. The file takes them in this order, so that the scales wait in memory
 // while the weight streams: rows * cols / group_size numbers.
 std::vector<TensorToWrite> AffineTensors(const ModelTensor& tensor, AffineFormat format,
-                                         const FolderFormat& folder, std::function<void()> done) {
+                                         const FolderFormat& folder,
+                                         const std::function<void()>& done) {
   const StoredMatrix& source = tensor.source;
   const std::string module = tensor.module();
   const int64_t groups = tensor.cols / format.group_size;

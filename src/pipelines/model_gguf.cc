@@ -203,7 +203,8 @@ TensorRows GgufRows(const ModelTensor& tensor) {
   return rows;
 }
 
-GgufTensorToWrite ToWrite(const ModelTensor& tensor, GgmlType wanted, std::function<void()> done) {
+GgufTensorToWrite ToWrite(const ModelTensor& tensor, GgmlType wanted,
+                          const std::function<void()>& done) {
   GgufTensorToWrite out;
   out.name = tensor.gguf_name;
   out.type = TypeFor(tensor, wanted);

@@ -137,7 +137,7 @@ fs::path ProgramFolder() {
     return share;
   }
   const fs::path program = ProgramPath();
-  const fs::path installed = program.parent_path().parent_path() / "share" / "lem";
+  fs::path installed = program.parent_path().parent_path() / "share" / "lem";
   if (HoldsOurFiles(installed)) return installed;
   for (fs::path folder = program.parent_path(); folder.has_relative_path();
        folder = folder.parent_path()) {

@@ -33,7 +33,7 @@ fs::path CheckedFile(const Json& file, std::string_view where) {
   const std::string name = file.At("path", where).AsString(where);
   const Json* ships = file.Find("ships");
   const bool is_ours = ships != nullptr && ships->AsBool(where);
-  const fs::path path = (is_ours ? ProgramFolder() : DataFolder()) / name;
+  fs::path path = (is_ours ? ProgramFolder() : DataFolder()) / name;
   const std::string url = TextAt(file, "url", where);
   if (!fs::is_regular_file(path)) {
     if (is_ours) {

@@ -117,7 +117,7 @@ Value Arena::MakeDict(Dict dict) {
   return v;
 }
 
-Value Arena::MakeNamespace(Dict dict) {
+Value Arena::MakeNamespace(const Dict& dict) {
   Charge(dict.members.size() * 64 + sizeof(Namespace));
   Namespace space;
   for (const auto& [name, value] : dict.members) space.members.emplace_back(ToText(name), value);

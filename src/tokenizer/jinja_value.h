@@ -119,7 +119,7 @@ class Arena {
   Value MakeList(List items);
   Value MakeTuple(List items);
   Value MakeDict(Dict dict);
-  Value MakeNamespace(Dict dict);
+  Value MakeNamespace(const Dict& dict);
   Value MakeFunction(Function function);
   Value MakeMacro(Macro macro);
   Loop* MakeLoop(Loop loop);

@@ -258,7 +258,7 @@ class LogReader {
   }
 
   void AddWritten(const Json::Array& answers, const Json& row, const std::string& where,
-                  Sample sample) {
+                  const Sample& sample) {
     const Json::Array list = answers[0].IsArray() ? answers[0].array() : Json::Array{answers[0]};
     const bool first = run_.Find(sample.task, sample.item, sample.model) == std::string::npos;
     for (const Json& answer : list) {

@@ -47,7 +47,7 @@ Json Message(const char* role, std::string text) {
 
 // Gemini's schema has no additionalProperties and orders keys by a list of its own.
 Json SchemaFor(ChatEndpoint::Kind kind, const Rubric& rubric) {
-  const Json schema = ReplySchema(rubric);
+  Json schema = ReplySchema(rubric);
   if (kind != ChatEndpoint::Kind::kGemini) return schema;
   Json out = Json::MakeObject();
   for (const auto& [key, value] : schema.object()) {

@@ -213,7 +213,7 @@ PullResult PullEntry(const CatalogueEntry& entry, const fs::path& target, Progre
 
 std::string FileNameOfUrl(const std::string& url) {
   const std::string path = url.substr(0, url.find_first_of("?#"));
-  const std::string name = path.substr(path.find_last_of('/') + 1);
+  std::string name = path.substr(path.find_last_of('/') + 1);
   if (!name.ends_with(".gguf")) Fail(url, ": expected the URL of a .gguf file");
   return name;
 }

@@ -91,7 +91,7 @@ Score Mc0Consistent(const Sample& sample, const std::string& metric) {
   if (*right == 1) {
     return Score::Missing(sample, metric, State::kSkipped, "the order of the two answers decided");
   }
-  return Score::Of(sample, metric, *right / 2);
+  return Score::Of(sample, metric, *right == 2 ? 1 : 0);
 }
 
 Score Mc0Flip(const Sample& sample, const std::string& metric) {

@@ -70,7 +70,7 @@ std::optional<NumberText> OfPhrase(std::string_view text, size_t begin, size_t e
   const std::string_view phrase = text.substr(0, end);
   const size_t equals = phrase.substr(begin).rfind('=');
   if (equals != kNone) begin += equals + 1;
-  const auto number = NumberAt(phrase, SkipDecoration(phrase, begin));
+  auto number = NumberAt(phrase, SkipDecoration(phrase, begin));
   if (!number || IsEnumeration(phrase, *number)) return std::nullopt;
   return number;
 }

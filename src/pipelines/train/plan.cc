@@ -2,6 +2,7 @@
 #include "pipelines/train/plan.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -23,7 +24,7 @@ double FrozenReused(const TrainPlan& plan, uint64_t wanted) {
   return kept * (1 - 1 / plan.epochs());
 }
 
-double GigaBytes(uint64_t bytes) { return static_cast<double>(bytes / 10000000) / 100; }
+double GigaBytes(uint64_t bytes) { return std::floor(static_cast<double>(bytes) / 1e7) / 100; }
 
 }  // namespace
 
