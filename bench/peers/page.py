@@ -55,7 +55,7 @@ class Page:
         record = self.part(part)
         machine = record["machine"]
         self.sections += [f"## {title}", "", *lines, "", f"{record['date']}, {record['repeats']} repeats, {record['minutes']:.1f} minutes, lem "
-                          f"{machine['version']} ({machine['commit']}): `{record['command'].strip()}`. Ceilings measured just before: "
+                          f"{machine['version']} ({machine['commit']}): `{record['command'].strip()}`. Ceilings, the higher of before and after: "
                           f"{ceilings(machine)}.", ""]
 
 

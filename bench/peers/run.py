@@ -86,6 +86,12 @@ def keep(bench, part, begin, result):
     bench.say(part, f"{record['minutes']:.1f} minutes")
 
 
+def better(first, second):
+    """Of two looks at the machine the higher ceilings: a moment in which something else ran must not make a share of one."""
+    names = ("gemm_bfloat16_flops", "gemm_float32_flops", "read_bytes_per_second")
+    return first | {name: max(first[name], second[name]) for name in names}
+
+
 def measure(bench, wanted):
     single = {"train": training.measure_peers, "lm-eval": evaluation.measure, "startup": measure_startup, "scaling": measure_scaling,
               "shapes": training.measure_shapes}
@@ -100,6 +106,7 @@ def measure(bench, wanted):
             traceback.print_exc()
             failed.append(part)
             continue
+        bench.machine = better(bench.machine, bench.doctor())
         for each in together if part in together else [part]:
             keep(bench, each, begin, result)
     return failed

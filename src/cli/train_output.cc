@@ -79,6 +79,7 @@ Json ToJson(const TrainPlan& plan) {
   memory.Set("saved_activations", Count(plan.pass.saved_activations));
   memory.Set("scratch", Count(plan.pass.scratch));
   memory.Set("logits", Count(plan.pass.logits));
+  memory.Set("packed_rows", Count(plan.pass.packed));
   memory.Set("gradients", Count(plan.pass.gradients));
   memory.Set("frozen_outputs", Count(plan.pass.frozen));
   memory.Set("adapter", Count(plan.adapter));

@@ -34,11 +34,13 @@ struct PassOptions {
 };
 
 // In bytes. `weights` is for the caller to fill in (Decoder::weight_bytes); Plan leaves it 0.
-// `gradients` are an Adapter::LikeThis, which the caller makes.
+// `gradients` are an Adapter::LikeThis, which the caller makes. `packed`: the backend's copy of one
+// product's rows, at its largest.
 struct PassMemory {
-  uint64_t weights = 0, saved_activations = 0, scratch = 0, logits = 0, gradients = 0, frozen = 0;
+  uint64_t weights = 0, saved_activations = 0, scratch = 0, logits = 0, packed = 0, gradients = 0,
+           frozen = 0;
   uint64_t total() const {
-    return weights + saved_activations + scratch + logits + gradients + frozen;
+    return weights + saved_activations + scratch + logits + packed + gradients + frozen;
   }
 };
 

@@ -97,11 +97,12 @@ std::string TruncationLine(int64_t max_seq_length, size_t longest) {
 std::string PlanText(const TrainPlan& p) {
   std::string text = fmt::format(
       "memory {} of {} available: weights {}, saved activations {}, scratch {}, logits {}, "
-      "adapter {}, gradients {}, optimizer {}, frozen blocks' outputs kept between epochs {}, "
+      "packed rows {}, adapter {}, gradients {}, optimizer {}, frozen blocks' outputs kept between "
+      "epochs {}, "
       "program and data {}\n",
       Bytes(p.total()), Bytes(p.available), Bytes(p.pass.weights), Bytes(p.pass.saved_activations),
-      Bytes(p.pass.scratch), Bytes(p.pass.logits), Bytes(p.adapter), Bytes(p.pass.gradients),
-      Bytes(p.optimizer), Bytes(p.pass.frozen), Bytes(p.program));
+      Bytes(p.pass.scratch), Bytes(p.pass.logits), Bytes(p.pass.packed), Bytes(p.adapter),
+      Bytes(p.pass.gradients), Bytes(p.optimizer), Bytes(p.pass.frozen), Bytes(p.program));
   text += fmt::format(
       "{} iterations of {:.0f} tokens ({:.0f} learnt) on average, {} per epoch, {:.2f} epochs",
       p.iterations, p.tokens_per_iteration, p.counted_per_iteration, p.iterations_per_epoch,
