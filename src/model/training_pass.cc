@@ -33,6 +33,15 @@ struct Shape {
   }
 };
 
+// The widest rows that a product packs: of a block's matrices, or the gradients of logits.
+uint64_t PackedBytes(const Shape& shape, size_t logit_rows) {
+  const ModelConfig& c = shape.config;
+  const int widest = std::max({c.dim, c.mlp_dim, c.q_dim()});
+  const size_t numbers = std::max(shape.tokens * static_cast<size_t>(widest),
+                                  logit_rows * static_cast<size_t>(c.vocab));
+  return numbers * (shape.bf16 ? 2 : 4);
+}
+
 Layout LayOut(const Shape& shape, Arena* a, PassMemory* memory) {
   const size_t dim = static_cast<size_t>(shape.config.dim);
   const PassSizes sizes = {.config = shape.config,
@@ -66,15 +75,6 @@ Layout LayOut(const Shape& shape, Arena* a, PassMemory* memory) {
     memory->packed = PackedBytes(shape, l.loss.logits.rows);
   }
   return l;
-}
-
-// The widest rows that a product packs: of a block's matrices, or the gradients of logits.
-uint64_t PackedBytes(const Shape& shape, size_t logit_rows) {
-  const ModelConfig& c = shape.config;
-  const int widest = std::max({c.dim, c.mlp_dim, c.q_dim()});
-  const size_t numbers = std::max(shape.tokens * static_cast<size_t>(widest),
-                                  logit_rows * static_cast<size_t>(c.vocab));
-  return numbers * (shape.bf16 ? 2 : 4);
 }
 
 // The numbers of an adapter, without making one.
