@@ -34,15 +34,17 @@ class LemProgram {
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
+    // Before the fork: a child that is killed at once has still said nothing into two files.
+    const int out = Open("out"), err = Open("err");
     child_ = ::fork();
     LEM_CHECK(child_ >= 0);
+    if (child_ > 0) ::close(out), ::close(err);
     if (child_ > 0) return;
     for (const std::string& variable : environment) {
       const size_t equals = variable.find('=');
       ::setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
     }
-    Redirect("out", STDOUT_FILENO);
-    Redirect("err", STDERR_FILENO);
+    if (::dup2(out, STDOUT_FILENO) < 0 || ::dup2(err, STDERR_FILENO) < 0) ::_exit(126);
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
@@ -65,9 +67,10 @@ class LemProgram {
   }
 
  private:
-  void Redirect(const char* name, int target) const {
-    const int fd = ::open((folder_ / name).c_str(), O_WRONLY | O_CREAT, 0644);
-    if (fd < 0 || ::dup2(fd, target) < 0) ::_exit(126);
+  int Open(const char* name) const {
+    const int fd = ::open((folder_ / name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    LEM_CHECK(fd >= 0);
+    return fd;
   }
 
   ScratchFolder folder_;
