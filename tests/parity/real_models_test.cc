@@ -74,8 +74,8 @@ TEST_P(RealModel, LogProbabilitiesStayNearInBFloat16) {
   }
 }
 
-// A step of 1/127 of a group's largest number: some five times bfloat16's rounding of a typical one.
-// The worst of the twelve texts, 38 tokens long, is 2.2 % off.
+// A step of 1/127 of a group's largest number: some five times bfloat16's rounding of a typical
+// one. The worst of the twelve texts, 38 tokens long, is 2.2 % off.
 TEST_P(RealModel, LogProbabilitiesStayNearWithIntegers) {
   const auto decoder = Load(Precision::kBFloat16, WeightOptions::Form::kInteger);
   ExpectLogProbs(*decoder, 3e-2);
