@@ -122,7 +122,7 @@ class Report:
                  f"Written by `scripts/compat_mlx.sh` on {datetime.date.today()}: `lem train --compat mlx-lm "
                  f"--dtype float32` and mlx-lm {version('mlx-lm')} (mlx {version('mlx')}, CPU) with one seed, "
                  "the same rows and settings: LoRA on two blocks, batches of 2 short conversations, "
-                 f"{iterations} iterations. Then each continues a prompt greedily by {TOKENS} tokens with both "
+                 f"{iterations} iterations at mlx-lm's default rate, 1e-5. Then each continues a prompt greedily by {TOKENS} tokens with both "
                  "adapters, and from the folders that both fused.", "",
                  "| model | what | | |", "|---|---|---|---|"]
         lines += [f"| {model} | {what} | {good} | {detail} |" for model, what, good, detail in self.rows]

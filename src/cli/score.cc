@@ -90,7 +90,8 @@ int Score(const Arguments& arguments) {
   flags.Add("--concurrency", judge.concurrency, "of an endpoint: questions asked at once, at most");
   flags.Add("--max-requests", max_requests, "of an endpoint: stop asking after so many");
   flags.Add("--judge-timeout", judge.timeout_seconds, "of an endpoint: seconds for one exchange");
-  flags.Add("--dtype", judge.model.dtype, "of a local judge: bfloat16, int8 or float32");
+  flags.Add("--dtype", judge.model.dtype, "of a local judge")
+      .OneOf({"bfloat16", "int8", "float32"});
   flags.Add("--device", judge.model.device, "of a local judge: auto, cpu or cuda");
   flags.Add("--seed", judge.seed, "of the order of what is shown to the judge");
   machine.AddTo(flags);

@@ -195,6 +195,21 @@ TEST(MatMulParity, ARowDoesNotDependOnTheRowsBesideIt) {
   }
 }
 
+TEST(MatMulParity, IntegersAgreeWhereProductsAreFused) {
+  for (const auto& m : QuantizedMatrices(45, 256)) {
+    const TestMat x(26, 256, 3);
+    std::vector<std::vector<float>> results;
+    for (const KernelSet& set : KernelSets()) {
+      if (set.name == "portable") continue;
+      const auto weight = set.backend->Prepare(m.matrix, {.form = Form::kInteger});
+      TestMat y(26, 45);
+      set.backend->MatMul(x, *weight, y);
+      results.push_back(y.Values());
+    }
+    for (const auto& other : results) EXPECT_EQ(other, results.front()) << m.name;
+  }
+}
+
 // What is no number stays none, in its own row, and rows too small for a scale count as zero.
 TEST(MatMulParity, IntegersOfRowsThatHaveNone) {
   OwnedMatrix m = GgmlMatrix(GgmlType::kQ4_0, 33, 64);

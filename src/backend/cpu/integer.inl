@@ -40,13 +40,12 @@ LEM_INLINE void PutQuads(const RoundedGroup& g, uint8_t* out) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(low, order));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm_shuffle_epi8(high, order));
 #else
-  constexpr int kOrder[8] = {0, 4, 1, 5, 2, 6, 3, 7};
   int32_t q[32];
   LEM_EACH {
     *reinterpret_cast<LooseI*>(q + e * kWidth) = g.low.part[e];
     *reinterpret_cast<LooseI*>(q + 16 + e * kWidth) = g.high.part[e];
   }
-  for (int i = 0; i < 32; ++i) out[i] = static_cast<uint8_t>(q[i / 8 * 8 + kOrder[i % 8]]);
+  for (int i = 0; i < 32; ++i) out[i] = static_cast<uint8_t>(q[i / 8 * 8 + kQuadOrder[i % 8]]);
 #endif
 }
 
@@ -359,13 +358,12 @@ static void DispatchIntegerCodes(const IntegerCodesCall& call, int64_t rows, int
 
 static void ExpandCodeBytes(const QuantCodes& q, const uint8_t* codes, int64_t blocks,
                             uint8_t* out) {
-  constexpr int kOrder[8] = {0, 4, 1, 5, 2, 6, 3, 7};
   for (int64_t half = 0; half < 2 * blocks; ++half, codes += 64 * q.bits, out += 512)
     for (int i = 0; i < 32; ++i)
       for (int row = 0; row < 16; ++row) {
         uint8_t* to = out + (i / 4 * 16 + row) * 4 + i % 4;
         *to = q.bits == 8 ? codes[to - out]
-                          : q.raised[ReadCode(q.bits, codes, row, i / 8 * 8 + kOrder[i % 8])];
+                          : q.raised[ReadCode(q.bits, codes, row, i / 8 * 8 + kQuadOrder[i % 8])];
       }
 }
 

@@ -128,11 +128,11 @@ struct Products {
 // x[r][k] ~ scale[g][r] * q[r][k] with |q| <= 127, over groups of 32 k. Quad Q of eight k is the
 // four bytes 2 p, 2 p + 4, 2 p + 1, 2 p + 5 of pair p = 4 (Q / 2) + Q % 2.
 
-inline constexpr int64_t kQuadSteps = 8;  // quads in 32 k
+inline constexpr int64_t kQuadSteps = 8;                        // quads in 32 k
+inline constexpr int kQuadOrder[8] = {0, 4, 1, 5, 2, 6, 3, 7};  // k of two quads, byte by byte
 
-// `count` rows of x, k a multiple of 32. quads: [k / 4][count]; scales: [k / 32][count]; sums:
-// scale
-// * (q summed over `sum_group` k, 16 or 32): [k / sum_group][count]. An infinity or NaN makes its
+// `count` rows of x, k a multiple of 32. quads: [k / 4][count]; scales: [k / 32][count]; sums, over
+// `sum_group` k (16 or 32), of scale * q: [k / sum_group][count]. An infinity or NaN makes its
 // group's scale NaN.
 struct IntegerPackCall {
   const void* source;
