@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 // One table of CPU kernels per instruction set; PickKernels() chooses once, at start.
 //
-//   lanes.inl elementwise.inl gemm.inl quant.inl integer.inl attention.inl   the code, written once
-//   kernels_portable.cc kernels_avx2.cc kernels_avx512.cc                    compile it per set
+//   lanes.inl elementwise.inl gemm.inl pack.inl quant.inl codes.inl integer.inl attention.inl
+//                                                            the code, written once
+//   kernels_portable.cc kernels_avx2.cc kernels_avx512.cc    compile it per set
 //
 // Products work on packed operands of 32-bit units. In float32 a unit is one number and a step is
 // one k. On AVX-512 in bfloat16 a unit is a pair (k, k + 1) and a step is two k; elsewhere

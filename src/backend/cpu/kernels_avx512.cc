@@ -20,6 +20,7 @@ namespace avx512 {
 #include "backend/cpu/gemm.inl"
 #include "backend/cpu/pack.inl"
 #include "backend/cpu/quant.inl"
+#include "backend/cpu/codes.inl"
 #include "backend/cpu/integer.inl"
 #include "backend/cpu/attention.inl"
 #include "backend/cpu/table.inl"

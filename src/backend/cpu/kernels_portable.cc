@@ -14,6 +14,7 @@ namespace portable {
 #include "backend/cpu/gemm.inl"
 #include "backend/cpu/pack.inl"
 #include "backend/cpu/quant.inl"
+#include "backend/cpu/codes.inl"
 #include "backend/cpu/integer.inl"
 #include "backend/cpu/attention.inl"
 #include "backend/cpu/table.inl"
