@@ -33,14 +33,22 @@ def text_of(bench, gguf, words, tokens):
     return " ".join(words[:low])
 
 
-def sixteen(bench, gguf, questions, tokens, count):
-    """Short prompts whose greedy answers run to `tokens` tokens, so that every program does the same work."""
-    prompts = [" ".join(q.split()[:12]) for q in questions[:4 * count]]
-    made = lem_generate(bench, gguf, prompts, tokens, count)["results"]
-    kept = [p for p, r in zip(prompts, made, strict=True) if r["generation_tokens"] == tokens][:count]
-    if len(kept) < count:
-        raise Refused(f"only {len(kept)} of {len(prompts)} prompts have answers of {tokens} tokens")
-    return kept
+def whole(bench, gguf, prompts, tokens):
+    """Of each prompt, whether lem's greedy answer runs to `tokens` tokens in every --dtype."""
+    made = [lem_generate(bench, gguf, prompts, tokens, len(prompts), dtype)["results"] for dtype in LEM.values()]
+    return [all(r["generation_tokens"] == tokens for r in answer) for answer in zip(*made, strict=True)]
+
+
+def sixteen(bench, gguf, candidates, tokens, count):
+    """`count` short prompts whose answers, made together, run to `tokens` tokens, so that every program does the same work."""
+    chosen, left = [], list(dict.fromkeys(candidates))
+    while len(chosen) < count:
+        wanted = count - len(chosen)
+        if wanted > len(left):
+            raise Refused(f"only {len(chosen)} prompts have answers of {tokens} tokens")
+        chosen, left = chosen + left[:wanted], left[wanted:]
+        chosen = [p for p, kept in zip(chosen, whole(bench, gguf, chosen, tokens), strict=True) if kept]
+    return chosen
 
 
 def lem_generate(bench, gguf, prompts, tokens, batch, dtype="bfloat16", **options):
@@ -50,17 +58,26 @@ def lem_generate(bench, gguf, prompts, tokens, batch, dtype="bfloat16", **option
                                     "--batch-size", batch, "--prompts", rows, **options).out)
 
 
+def write_material(bench, gguf, sizes, kept):
+    """The answers' lengths are looked at each time: they may change with lem."""
+    questions, before = bench.questions(), json.loads(kept.read_text()) if kept.exists() else None
+    if before and (before["tokens"], len(before["texts"]["prompts"]), len(before["texts"]["many"])) != (sizes.tokens, sizes.prompts, sizes.sequences):
+        before = None
+    prompts = before["texts"]["prompts"] if before else [
+        text_of(bench, gguf, " ".join(questions[20 * i:20 * i + 20]).split(), sizes.length) for i in range(sizes.prompts)]
+    candidates = [" ".join(q.split()[:12]) for q in questions[:6 * sizes.sequences]]
+    many = sixteen(bench, gguf, (before["texts"]["many"] if before else []) + candidates, sizes.tokens, sizes.sequences)
+    one = next((p for p in many if whole(bench, gguf, [p], sizes.tokens)[0]), many[0])
+    texts = {"prompts": prompts, "one": one, "many": many}
+    if before is None or texts != before["texts"]:
+        kept.write_text(json.dumps({"texts": texts, "tokens": sizes.tokens, "ids": {
+            "prompts": [tokenize(bench, gguf, p) for p in prompts], "one": tokenize(bench, gguf, one), "many": [tokenize(bench, gguf, p) for p in many]}}))
+
+
 def material(bench, model, gguf):
     """Texts for lem and ids for the peers; kept, because lem's tokenizer is asked often."""
-    tokens, count, length, texts = (12, 4, 64, 3) if bench.quick else (128, 16, 512, 9)
-    kept = bench.work / f"texts-{gguf.stem}{'-quick' if bench.quick else ''}.json"
-    if not kept.exists():
-        questions = bench.questions()
-        prompts = [text_of(bench, gguf, " ".join(questions[20 * i:20 * i + 20]).split(), length) for i in range(texts)]
-        many = sixteen(bench, gguf, questions, tokens, count)
-        kept.write_text(json.dumps({"texts": {"prompts": prompts, "one": many[0], "many": many}, "tokens": tokens,
-                                    "ids": {"prompts": [tokenize(bench, gguf, p) for p in prompts], "one": tokenize(bench, gguf, many[0]),
-                                            "many": [tokenize(bench, gguf, p) for p in many]}}))
+    sizes, kept = bench.sizes(model), bench.work / f"texts-{gguf.stem}{'-quick' if bench.quick else ''}.json"
+    write_material(bench, gguf, sizes, kept)
     return json.loads(kept.read_text())
 
 
@@ -71,6 +88,8 @@ def run_lem(bench, gguf, given, works, dtype):
     for work in works:
         prompts, length, batch, field = jobs[work]
         made = lem_generate(bench, gguf, prompts, length, batch, dtype=dtype)
+        if short := [r["generation_tokens"] for r in made["results"] if r["generation_tokens"] != length]:
+            raise Refused(f"an answer ended after {short[0]} of {length} tokens")
         out[work] = made[field]
         out["peak_bytes"] = max(out.get("peak_bytes", 0), made["peak_memory_bytes"])
     return out
@@ -78,7 +97,7 @@ def run_lem(bench, gguf, given, works, dtype):
 
 def run_peer(bench, peer, model, gguf, given, works):
     _, venv, script, form = peer
-    job = {"work": works, "tokens": given["tokens"], "threads": bench.threads_used, "inner": 2, "gguf": str(gguf), **given["ids"]}
+    job = {"work": works, "tokens": given["tokens"], "threads": bench.threads_used, "inner": bench.sizes(model).inner, "gguf": str(gguf), **given["ids"]}
     if form == "folder":
         job["folder"] = str(bench.folder(model))
     elif form != "gguf":
@@ -92,27 +111,28 @@ def run_peer(bench, peer, model, gguf, given, works):
     return out
 
 
-def measure(bench, works):
-    """{model: {program: {"runs": [...], "reason": why it has none or not all}}}"""
-    found = {}
-    for model in bench.models:
-        gguf = bench.gguf(model)
-        given = material(bench, model, gguf)
-        programs = {name: {"runs": []} for name in LEM} | {peer[0]: {"runs": []} for peer in PEERS}
-        for _ in range(bench.args.repeats):
-            for name, dtype in LEM.items():
-                programs[name]["runs"].append(run_lem(bench, gguf, given, works, dtype))
-            for peer in PEERS:
-                if programs[peer[0]].get("reason"):
-                    continue
-                try:
-                    made = run_peer(bench, peer, model, gguf, given, works)
-                    programs[peer[0]]["runs"].append(made)
-                    if "problem" in made:
-                        programs[peer[0]]["reason"] = made.pop("problem")
-                except Refused as refusal:
-                    programs[peer[0]]["reason"] = str(refusal)
-                bench.say(model, peer[0], programs[peer[0]]["runs"][-1:], programs[peer[0]].get("reason", ""))
-        found[model] = {"programs": programs, "gguf": gguf.name, "gguf_bytes": gguf.stat().st_size,
-                        "prompt_tokens": len(given["ids"]["prompts"][0]), "tokens": given["tokens"], "sequences": len(given["ids"]["many"])}
-    return found
+def run_program(bench, model, gguf, given, works, name):
+    if name in LEM:
+        return run_lem(bench, gguf, given, works, LEM[name])
+    return run_peer(bench, next(peer for peer in PEERS if peer[0] == name), model, gguf, given, works)
+
+
+def measure(bench, model, works):
+    """{program: {"runs": [...], "reason": why it has none or not all}} and what they were given."""
+    gguf = bench.gguf(model)
+    given = material(bench, model, gguf)
+    programs = {name: {"runs": []} for name in [*LEM, *(peer[0] for peer in PEERS)]}
+    for _ in range(bench.args.repeats):
+        for name, found in programs.items():
+            if found.get("reason"):
+                continue
+            try:
+                found["runs"].append(run_program(bench, model, gguf, given, works, name))
+                if "problem" in found["runs"][-1]:
+                    found["reason"] = found["runs"][-1].pop("problem")
+            except Refused as refusal:
+                found["reason"] = str(refusal)
+            bench.say(model, name, found["runs"][-1:], found.get("reason", ""))
+    return {"programs": programs, "gguf": gguf.name, "gguf_bytes": gguf.stat().st_size, "random": bench.is_shape(model),
+            "prompts": len(given["texts"]["prompts"]), "prompt_tokens": len(given["ids"]["prompts"][0]), "tokens": given["tokens"],
+            "sequences": len(given["ids"]["many"]), "inner": bench.sizes(model).inner}

@@ -3,14 +3,39 @@
 import json
 import statistics
 
+import sizes
+
 OF_LLAMA = "llama.cpp, same GGUF"
 OURS = ("lem", "lem, int8")
 TITLES = {"prompt": "prompt of 512 tokens", "decode": "one sequence", "batch": "sixteen sequences"}
+PER_MODEL = ("train", "prompt", "decode", "batch", "startup")  # kept in a file for each model; before, as the others, in one
+WHOLE = ("lm-eval", "scaling", "shapes")
+RANDOM = ("A shape has random weights of the model's real shape at 4 bits (Q4_0, `bench/peers/make_shape.py`) and the family's own tokenizer: its texts "
+          "and losses mean nothing, its times and memory do not depend on the weights' values.")
 
 
 def read(work, part):
     path = work / f"{part}.json"
     return json.loads(path.read_text()) if path.exists() else None
+
+
+class Entry:
+    """One model's result in a part, and the record of the run that it is of."""
+
+    def __init__(self, model, found, record):
+        self.model, self.found, self.record = model, found, record
+        self.label = f"{model} shape" if isinstance(found, dict) and found.get("random") else model
+
+
+def entries_of(work, part):
+    """In the page's order; of a model measured several times the last."""
+    records = [json.loads(path.read_text()) for path in [work / f"{part}.json", *sorted(work.glob(f"{part}-*.json"))] if path.exists()]
+    newest = {}
+    for record in sorted(records, key=lambda record: record["date"]):
+        for model, found in record["result"].items():
+            newest[model] = Entry(model, found, record)
+    order = [*(model for model in sizes.MODELS if model in newest), *(model for model in newest if model not in sizes.MODELS)]
+    return [newest[model] for model in order]
 
 
 def number(value):
@@ -38,7 +63,8 @@ def gigabytes(value):
 
 class Page:
     def __init__(self, work):
-        self.parts = {part: read(work, part) for part in ("train", "prompt", "decode", "batch", "lm-eval", "startup", "scaling", "shapes")}
+        self.entries = {part: entries_of(work, part) for part in PER_MODEL}
+        self.parts = {part: read(work, part) for part in WHOLE}
         self.targets, self.sections, self.versions = [], [], {}
 
     def part(self, name):
@@ -51,12 +77,36 @@ class Page:
         for run in runs:
             self.versions |= {name: value for name, value in run.get("versions", {}).items() if name != "build"}
 
-    def section(self, title, part, lines):
-        record = self.part(part)
-        machine = record["machine"]
-        self.sections += [f"## {title}", "", *lines, "", f"{record['date']}, {record['repeats']} repeats, {record['minutes']:.1f} minutes, lem "
-                          f"{machine['version']} ({machine['commit']}): `{record['command'].strip()}`. Ceilings, the higher of before and after: "
-                          f"{ceilings(machine)}.", ""]
+    def records(self):
+        return [entry.record for entries in self.entries.values() for entry in entries] + [record for record in self.parts.values() if record]
+
+    def absent(self):
+        return [part for part, found in (self.entries | self.parts).items() if not found]
+
+    def section(self, title, lines, *, of):
+        """`of`: a record, or the entries shown, whose runs are then told apart."""
+        runs = {}
+        for entry in of if isinstance(of, list) else [Entry("", None, of)]:
+            runs.setdefault(source(entry.record), []).append(entry.label)
+        self.sections += [f"## {title}", "", *lines, ""]
+        for run, models in runs.items():
+            self.sections += [run if len(runs) == 1 else f"{', '.join(models)}: {run}", ""]
+
+
+def source(record):
+    machine = record["machine"]
+    return (f"{record['date']}, {record['repeats']} repeats, {record['minutes']:.1f} minutes, lem {machine['version']} ({machine['commit']}): "
+            f"`{record['command'].strip()}`. Ceilings, the higher of before and after: {ceilings(machine)}.")
+
+
+def less_work(entries, given):
+    """For each model that was given less than the others, what: `given` maps a field of its result to the full size and words for it."""
+    told = []
+    for entry in entries:
+        less = [words.format(entry.found[field]) for field, (full, words) in given.items() if entry.found.get(field, full) != full]
+        if less:
+            told.append(f" {entry.label}: {', '.join(less)}.")
+    return "".join(told)
 
 
 def ceilings(machine):
@@ -64,38 +114,43 @@ def ceilings(machine):
             f"{machine['read_bytes_per_second'] / 1e9:.1f} GB/s")
 
 
+def training_rows(page, entry, peak):
+    label, found, rows = entry.label, entry.found, []
+    for name, key in (("lem", "lem"), ("transformers + PEFT, bf16", "peft"), ("mlx-lm, CPU", "mlx")):
+        runs = found[key]
+        if not runs:
+            rows.append(f"| {label} | {name} | not measured: {found['reasons'].get(key, 'no reason kept')} | | | |")
+            continue
+        seconds = [r["seconds_per_step"] for r in runs]
+        tokens = found["tokens_per_step"] if key == "lem" else runs[0]["tokens"] / runs[0].get("steps", 1)
+        share = found["flops_per_step"] * tokens / found["tokens_per_step"] / middle(seconds) / peak
+        memory = "" if key == "mlx" and found.get("cut") else gigabytes(max(r["peak_bytes"] for r in runs))
+        page.remember(runs)
+        rows.append(f"| {label} | {name} | {spread(seconds)} | {tokens:.0f} | {memory} | {100 * share:.1f} % |")
+        if key == "lem":
+            later = spread([r["seconds_per_step_later"] for r in runs])
+            rows.append(f"| {label} | lem, from the second epoch on: outputs of frozen blocks are kept | {later} | {tokens:.0f} | | |")
+    return rows
+
+
 def training(page):
-    record = page.part("train")
-    if not record:
+    entries = page.entries["train"]
+    if not entries:
         return
-    peak = record["machine"]["gemm_bfloat16_flops"]
     lines = ["LoRA, rank 8 on all projections of the last 16 blocks, batch 2, 24 GSM8K rows, prompt masked. lem trains on the 4-bit GGUF, the peers on "
-             "the same model in bfloat16. mlx-lm: a single step of the middle pair of rows, compared by time per token.", "",
+             "the same model in bfloat16. mlx-lm: a single step of the middle pair of rows, compared by time per token." +
+             less_work(entries, {"rows": (sizes.FULL.rows, "{} rows"), "cut": (0, "mlx-lm's two rows cut to {} tokens each")}), "",
              "| model | program | s per step | tokens per step | peak, GB | share of the GEMM ceiling |", "|---|---|--:|--:|--:|--:|"]
-    for model, found in record["result"].items():
-        flops, notes = found["flops_per_step"], []
-        for name, key in (("lem", "lem"), ("transformers + PEFT, bf16", "peft"), ("mlx-lm, CPU", "mlx")):
-            runs = found[key]
-            if not runs:
-                notes.append(f"| {model} | {name} | not measured: {found['reasons'].get(key, 'no reason kept')} | | | |")
-                continue
-            seconds = [r["seconds_per_step"] for r in runs]
-            tokens = found["tokens_per_step"] if key == "lem" else runs[0]["tokens"] / runs[0].get("steps", 1)
-            share = flops * tokens / found["tokens_per_step"] / middle(seconds) / peak
-            page.remember(runs)
-            notes.append(f"| {model} | {name} | {spread(seconds)} | {tokens:.0f} | "
-                         f"{gigabytes(max(r['peak_bytes'] for r in runs))} | {100 * share:.1f} % |")
-            if key == "lem":
-                later = spread([r["seconds_per_step_later"] for r in runs])
-                notes.append(f"| {model} | lem, from the second epoch on: outputs of frozen blocks are kept | {later} | {tokens:.0f} | | |")
-        lines += notes
-        training_targets(page, model, found, peak)
+    for entry in entries:
+        peak = entry.record["machine"]["gemm_bfloat16_flops"]
+        lines += training_rows(page, entry, peak)
+        training_targets(page, entry.label, entry.found, peak)
     lines += ["", "The share counts the work that is needed, the same for every program: 2 (T (P + Q + 3 A) + 2 C V D) operations a step, T tokens and C "
               "targets a step, P weights of all blocks' projections (forward), Q those of the trained blocks (gradients of inputs), A numbers of the "
               "adapter (forward and two gradients), V D the head (logits and their gradient back), over the seconds and the bfloat16 ceiling. " +
-              "; ".join(f"{model}: {found['flops_per_step'] / 1e9:,.0f} GFLOP for {found['tokens_per_step']:.0f} tokens, planned peak "
-                        f"{gigabytes(found['planned_bytes'])} GB" for model, found in record["result"].items()) + "."]
-    page.section("Training", "train", lines)
+              "; ".join(f"{entry.label}: {entry.found['flops_per_step'] / 1e9:,.0f} GFLOP for {entry.found['tokens_per_step']:.0f} tokens, planned peak "
+                        f"{gigabytes(entry.found['planned_bytes'])} GB" for entry in entries) + "."]
+    page.section("Training", lines, of=entries)
 
 
 def training_targets(page, model, found, peak):
@@ -143,32 +198,42 @@ def one_target(page, work, model, found, machine, name, ours, peers):
     page.target(TITLES[work] + ", tok/s", model, number(ours) + name.removeprefix("lem"), against, shown, wanted, met)
 
 
+def answering_rows(page, work, entry):
+    label, found, rows = entry.label, entry.found, []
+    ours = middle(rates(found["programs"], work)["lem"])
+    for name, program in found["programs"].items():
+        values = [r[work] for r in program["runs"] if work in r]
+        if not values:
+            rows.append(f"| {label} | {name} | not measured: {program.get('reason', 'no reason kept')} | | |")
+            continue
+        peak = max(r["peak_bytes"] for r in program["runs"])
+        build = next((r["versions"].get("build", "") for r in program["runs"] if "versions" in r), "")
+        page.remember(program["runs"])
+        note = " (no AVX-512 in its wheel)" if "AVX-512" in build and build != "AVX-512" else ""
+        rows.append(f"| {label} | {name}{note} | {spread(values)} | {gigabytes(peak)} | {f'{100 * middle(values) / ours:.0f} %' if ours else ''} |")
+    return rows
+
+
 def answering(page, work):
-    record = page.part(work)
-    if not record:
+    entries = page.entries[work]
+    if not entries:
         return
-    lines = ["| model | program | tokens/s | peak, GB | of lem's rate |", "|---|---|--:|--:|--:|"]
-    for model, found in record["result"].items():
-        ours = middle(rates(found["programs"], work)["lem"])
-        for name, program in found["programs"].items():
-            values = [r[work] for r in program["runs"] if work in r]
-            if not values:
-                lines.append(f"| {model} | {name} | not measured: {program.get('reason', 'no reason kept')} | | |")
-                continue
-            peak = max(r["peak_bytes"] for r in program["runs"])
-            build = next((r["versions"].get("build", "") for r in program["runs"] if "versions" in r), "")
-            page.remember(program["runs"])
-            note = " (no AVX-512 in its wheel)" if "AVX-512" in build and build != "AVX-512" else ""
-            lines.append(f"| {model} | {name}{note} | {spread(values)} | {gigabytes(peak)} | "
-                         f"{100 * middle(values) / ours:.0f} % |")
-        answer_target(page, work, model, found, record["machine"])
-    about = next(iter(record["result"].values()))
+    about, full = entries[0].found, sizes.FULL
     how = {"prompt": f"Prompts of {about['prompt_tokens']} tokens, each another text. The peers warm up before; lem is a fresh process.",
            "decode": f"{about['tokens']} greedy tokens after a short prompt; what comes before is not in the rate.",
            "batch": f"{about['sequences']} different prompts together, {about['tokens']} greedy tokens each."}[work]
-    page.section(f"Answers: {TITLES[work]}", work, [how + " lem, llama.cpp and ik_llama.cpp read the same 4-bit GGUF. \"lem\" multiplies in bfloat16, \"lem, int8\" is --dtype int8: "
-                                                     "rows rounded to 8-bit integers, as llama.cpp and ik_llama.cpp always do." + (
-        " Memory speed: the file's bytes once per token, over the read rate." if work == "decode" else ""), "", *lines])
+    answer = {"tokens": (full.tokens, "{} tokens")}
+    how += less_work(entries, {"prompt": {"prompts": (full.prompts, f"{{}} prompts, not {full.prompts}")}, "batch": answer,
+                               "decode": answer | {"inner": (full.inner, f"a peer's rate is of {{}} answer a run, not {full.inner}")}}[work])
+    how += (" lem, llama.cpp and ik_llama.cpp read the same 4-bit GGUF. \"lem\" multiplies in bfloat16, \"lem, int8\" is --dtype int8: rows rounded to "
+            "8-bit integers, as llama.cpp and ik_llama.cpp always do.")
+    if work == "decode":
+        how += " Memory speed: the file's bytes once per token, over the read rate."
+    lines = [how, "", "| model | program | tokens/s | peak, GB | of lem's rate |", "|---|---|--:|--:|--:|"]
+    for entry in entries:
+        lines += answering_rows(page, work, entry)
+        answer_target(page, work, entry.label, entry.found, entry.record["machine"])
+    page.section(f"Answers: {TITLES[work]}", lines, of=entries)
 
 
 def evaluating(page):
@@ -185,19 +250,20 @@ def evaluating(page):
         ratio = middle(theirs) / middle(ours)
         lines.append(f"| {name} | {found['items']} | {spread(ours)} | {spread(theirs)} | {ratio:.1f} |")
         page.target(name, model, f"{number(middle(ours))} s", f"lm-eval {number(middle(theirs))} s", f"{ratio:.1f}x", "5x faster", ratio >= 5)
-    page.section("Evaluation", "lm-eval", [f"{model}, from the start of the program to its scores, the same items and prompts.", "", *lines])
+    page.section("Evaluation", [f"{model}, from the start of the program to its scores, the same items and prompts.", "", *lines], of=record)
 
 
 def starting(page):
-    record = page.part("startup")
-    if not record:
+    entries = page.entries["startup"]
+    if not entries:
         return
     lines = ["`lem generate --max-tokens 1`, from the start of the process to its end, file in the page cache.", "", "| model | s |", "|---|--:|"]
-    for model, seconds in record["result"].items():
-        lines.append(f"| {model} | {spread(seconds)} |")
-        if "135m" in model:
-            page.target("first answer", model, f"{number(middle(seconds))} s", "", "", "within a second", middle(seconds) <= 1)
-    page.section("Start-up", "startup", lines)
+    for entry in entries:
+        seconds = entry.found["seconds"] if isinstance(entry.found, dict) else entry.found
+        lines.append(f"| {entry.label} | {spread(seconds)} |")
+        if "135m" in entry.model:
+            page.target("first answer", entry.label, f"{number(middle(seconds))} s", "", "", "within a second", middle(seconds) <= 1)
+    page.section("Start-up", lines, of=entries)
 
 
 def scaling(page):
@@ -217,7 +283,7 @@ def scaling(page):
             lines.append(f"| {r['varied']} | {r['context']} | {r['batch']} | {r['threads']} | {number(r['prompt'])} | {number(r['decode'])} | "
                          f"{gigabytes(r['peak_bytes'])} |")
         lines.append("")
-    page.section("Scaling", "scaling", lines[:-1])
+    page.section("Scaling", lines[:-1], of=record)
 
 
 def shapes(page):
@@ -239,7 +305,7 @@ def shapes(page):
                      f"{r['loss']:.2f} |")
         page.target("real steps in memory", r["shape"], f"{gigabytes(peak)} GB", f"planned {gigabytes(planned)} GB", f"{ratio:.2f}",
                     f"{r['limit_bytes'] / 1e9:.0f} GB, plan within 10 %", peak <= r["limit_bytes"] and abs(ratio - 1) <= 0.1)
-    page.section("Large shapes", "shapes", lines)
+    page.section("Large shapes", lines, of=record)
 
 
 def compose(work):
@@ -248,17 +314,16 @@ def compose(work):
     for part in TITLES:
         answering(page, part)
     evaluating(page), starting(page), scaling(page), shapes(page)
-    machines = [record["machine"] for record in page.parts.values() if record]
-    if not machines:
+    records = page.records()
+    if not records:
         return "# Performance\n\nNothing was measured yet. `bench/peers/run.sh` writes this page.\n"
-    machine = machines[0]
-    absent = [name for name, record in page.parts.items() if not record]
+    machine, shaped = records[0]["machine"], any(entry.label != entry.model for entries in page.entries.values() for entry in entries)
     lines = ["# Performance", "", f"Written by `bench/peers/run.sh`: {machine['cpu']}, {machine['threads']} threads, "
              f"{machine['memory_total_bytes'] / 1e9:.0f} GB, kernels {machine['kernels']}. Programs take turns on the same work; medians, the range behind "
              "them. The ceilings are one large oneDNN product and one read of memory, measured on the same machine beside each part. Every peer is its "
-             "package on PyPI.", ""]
-    if absent:
-        lines += ["Not measured yet: " + ", ".join(absent) + ".", ""]
+             "package on PyPI." + (" " + RANDOM if shaped else ""), ""]
+    if page.absent():
+        lines += ["Not measured yet: " + ", ".join(page.absent()) + ".", ""]
     lines += ["| work | model | lem | against | ratio | target | |", "|---|---|--:|---|---|---|---|", *page.targets, ""]
     if page.versions:
         page.sections += ["## Versions", "", ", ".join(f"{name} {value}" for name, value in sorted(page.versions.items())) + ".", ""]

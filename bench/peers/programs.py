@@ -9,6 +9,7 @@ import tempfile
 import time
 
 import make_shape
+import sizes
 
 HERE = pathlib.Path(__file__).parent
 GEMMA_TEMPLATE = ("{{ bos_token }}{% for m in messages %}<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
@@ -108,11 +109,20 @@ class Bench:
         if found:
             return pathlib.Path(doctor["store"]) / found[0]
         if model in make_shape.SHAPES:
-            return self.shape(model, doctor)
+            return self.shape(model)
         raise Refused(f"{model}: not in {doctor['store']}; try `lem pull {model}`")
 
-    def shape(self, model, doctor=None):
-        path = self.work / "shapes" / f"{model}.gguf"
+    def is_shape(self, model):
+        return self.gguf(model) == self.shape_path(model)
+
+    def sizes(self, model):
+        return sizes.QUICK if self.quick else sizes.SHAPE if self.is_shape(model) else sizes.FULL
+
+    def shape_path(self, model):
+        return self.work / "shapes" / f"{model}.gguf"
+
+    def shape(self, model):
+        path = self.shape_path(model)
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             process([self.python("hf"), HERE / "make_shape.py", model, self.gguf("gemma-3-270m"), path], timeout=1800)

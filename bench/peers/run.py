@@ -13,9 +13,10 @@ import answers
 import evaluation
 import page
 import programs
+import sizes
 import training
 
-PARTS = ("train", "prompt", "decode", "batch", "lm-eval", "startup", "scaling", "shapes")
+PARTS = (*page.PER_MODEL, *page.WHOLE)
 
 
 class Bench(programs.Bench):
@@ -39,15 +40,12 @@ class Bench(programs.Bench):
         print(datetime.datetime.now().strftime("%H:%M:%S"), *what, flush=True)
 
 
-def measure_startup(bench):
-    found = {}
-    for model in bench.models:
-        gguf = bench.gguf(model)
-        command = ["--model", gguf, "--ignore-chat-template", "--max-tokens", 1, "--prompt", "The capital of France is"]
-        bench.run_lem("generate", *command)
-        found[model] = [bench.run_lem("generate", *command).seconds for _ in range(5)]
-        bench.say(model, "start-up", found[model])
-    return found
+def measure_startup(bench, model):
+    command = ["--model", bench.gguf(model), "--ignore-chat-template", "--max-tokens", 1, "--prompt", "The capital of France is"]
+    bench.run_lem("generate", *command)
+    seconds = [bench.run_lem("generate", *command).seconds for _ in range(5)]
+    bench.say(model, "start-up", seconds)
+    return {"seconds": seconds, "random": bench.is_shape(model)}
 
 
 def measure_decoding(bench, model):
@@ -77,12 +75,20 @@ def measure_scaling(bench):
     return {model: {"train": training.measure_scaling(bench, model), "decode": measure_decoding(bench, model)} for model in bench.models[:1]}
 
 
-def keep(bench, part, begin, result):
-    """With quick runs under another name: their numbers never reach the page."""
-    record = {"part": part, "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), "minutes": (time.time() - begin) / 60,
-              "command": "bench/peers/run.sh " + " ".join(sys.argv[sys.argv.index("--") + 1:] if "--" in sys.argv else []),
-              "repeats": bench.args.repeats, "machine": bench.machine, "result": result}
-    (bench.work / f"{part}.json").write_text(json.dumps(record, indent=1))
+def record_of(bench, begin):
+    """What is told under a table of every model that was measured together."""
+    return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), "minutes": (time.time() - begin) / 60,
+            "command": "bench/peers/run.sh " + " ".join(sys.argv[sys.argv.index("--") + 1:] if "--" in sys.argv else []),
+            "repeats": bench.args.repeats, "machine": bench.machine}
+
+
+def keep(bench, part, record, results):
+    """A file for each model, so that a model measured another day leaves the others' numbers alone; one file for a part that is not of each
+    model. Quick runs keep theirs in a folder of their own: their numbers never reach the page."""
+    for model, result in results.items():
+        name = f"{part}-{pathlib.Path(model).stem}" if model else part
+        kept = {"part": part} | record | {"result": {model: result} if model else result}
+        (bench.work / f"{name}.json").write_text(json.dumps(kept, indent=1))
     bench.say(part, f"{record['minutes']:.1f} minutes")
 
 
@@ -92,23 +98,36 @@ def better(first, second):
     return first | {name: max(first[name], second[name]) for name in names}
 
 
+def results_of(bench, part, together):
+    """{model: result}, the model None for a part that is not of each model; and what failed."""
+    whole = {"lm-eval": evaluation.measure, "scaling": measure_scaling, "shapes": training.measure_shapes}
+    results, failed = {}, []
+    for model in [None] if part in whole else bench.models:
+        try:
+            if part in whole:
+                results[model] = whole[part](bench)
+            elif part in together:
+                results[model] = answers.measure(bench, model, together)
+            else:
+                results[model] = {"train": training.measure_peers, "startup": measure_startup}[part](bench, model)
+        except Exception:  # the others are still worth having; this one keeps what was measured before
+            traceback.print_exc()
+            failed.append(f"{part} of {model}" if model else part)
+    return results, failed
+
+
 def measure(bench, wanted):
-    single = {"train": training.measure_peers, "lm-eval": evaluation.measure, "startup": measure_startup, "scaling": measure_scaling,
-              "shapes": training.measure_shapes}
     together, failed = [part for part in answers.WORK if part in wanted], []
     for part in wanted:
-        if part in together[1:]:
+        if part in together and part != next(p for p in wanted if p in together):
             continue  # these three share their processes
         begin, bench.machine = time.time(), bench.doctor()
-        try:
-            result = single[part](bench) if part in single else answers.measure(bench, together)
-        except Exception:  # the other parts are still worth having; this one keeps what was measured before
-            traceback.print_exc()
-            failed.append(part)
-            continue
+        results, missing = results_of(bench, part, together)
+        failed += missing
         bench.machine = better(bench.machine, bench.doctor())
+        record = record_of(bench, begin)
         for each in together if part in together else [part]:
-            keep(bench, each, begin, result)
+            keep(bench, each, record, results)
     return failed
 
 
@@ -118,7 +137,7 @@ def main():
         parser.add_argument(flag, required=True)
     parser.add_argument("--work", default="build/peers")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between: " + ", ".join(PARTS))
-    parser.add_argument("--models", default="smollm2-135m-instruct,gemma-3-270m", help="names in lem's store, .gguf files, or shapes; the first is evaluated and scaled")
+    parser.add_argument("--models", default=",".join(sizes.MODELS), help="names in lem's store, .gguf files, or shapes; the first is evaluated and scaled")
     parser.add_argument("--shapes", default="", help="of the part shapes; default: all")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)

@@ -4,9 +4,11 @@
 # machine's own ceilings beside the numbers. Each peer is installed from PyPI into an environment of its own under $LEM_VENVS, else
 # $LEM_HOME/venvs. GSM8K and TruthfulQA are read from $LEM_DATA. Run it on an idle machine.
 #   bench/peers/run.sh [--only train,prompt,decode,batch,lm-eval,startup,scaling,shapes] [--models A,B] [--repeats N] [--quick]
-# With two cores and --repeats 2, in minutes: train 4, prompt + decode + batch 6, lm-eval 5, startup under 1, scaling 3, shapes 8 (they need
-# 16 GB of disk and the memory to themselves). Installing and exporting take ten more, once; --install does only the former. Parts can be
-# measured at different times: each is kept in build/peers/PART.json, and the page is composed of all.
+# Three models by default: two real ones of lem's store, and the shape gemma-3-1b with random weights, which make_shape.py writes and which is
+# given less work (sizes.py; the page says so). With two cores and --repeats 2, in minutes, the shape's share behind: train 12 (5), prompt +
+# decode + batch 17 (8), lm-eval 5, startup under 1, scaling 3, shapes 8 (they need 16 GB of disk and the memory to themselves). Installing,
+# converting and exporting take 15 more and 10 GB of disk, once; --install does only the installing. Parts and models can be measured at
+# different times: each is kept in build/peers/PART.json or PART-MODEL.json, and the page is composed of all.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 venvs=${LEM_VENVS:-${LEM_HOME:-$HOME/.cache/lem}/venvs}

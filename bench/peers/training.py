@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The parts that train: beside transformers + PEFT and mlx-lm on the same rows; lem alone at many sizes; and at large real shapes."""
 import json
+import math
 import shutil
 
 from programs import Refused, last_json
 
-ROWS, LAYERS = 24, 16
+LAYERS = 16
 
 
 def gsm8k_rows(bench, count):
@@ -48,34 +49,37 @@ def plan_of(bench, arguments):
     return json.loads(bench.run_lem("train", *arguments, "--plan", "--json").out)
 
 
-def measure_peers(bench):
-    count = 4 if bench.quick else ROWS
-    data, found = gsm8k_rows(bench, count), {}
-    for model in bench.models:
-        gguf, folder = bench.gguf(model), bench.folder(model)
-        arguments = lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=count, more=["--mask", "prompt"])
-        plan = plan_of(bench, lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=count // 2, more=["--mask", "prompt"]))  # of one epoch
-        out = {"lem": [], "peft": [], "flops_per_step": plan["flops"] / plan["iterations"], "tokens_per_step": plan["tokens_per_iteration"],
-               "planned_bytes": plan_of(bench, arguments)["memory_bytes"]["total"], "reasons": {}}
-        for _ in range(bench.args.repeats):
-            out["lem"].append(lem_train(bench, arguments, epoch=count // 2))
-            bench.say(model, "lem", out["lem"][-1])
-            if "peft" in out["reasons"]:
-                continue
-            try:
-                out["peft"].append(last_json(bench.client("hf", "train_peft.py", folder, data / "train.jsonl", bench.threads_used, LAYERS).out))
-                bench.say(model, "peft", out["peft"][-1])
-            except Refused as refusal:
-                out["reasons"]["peft"] = str(refusal)
-        out["mlx"] = []
-        try:
-            cut = 12 if bench.quick else 0
-            out["mlx"].append(last_json(bench.client("mlx", "train_mlx.py", folder, data / "train.jsonl", LAYERS, cut).out))
-            bench.say(model, "mlx-lm", out["mlx"][-1])
-        except Refused as refusal:
-            out["reasons"]["mlx"] = str(refusal)
-        found[model] = out
-    return found
+def client_run(bench, model, out, key, *arguments):
+    """Of a peer; a refusal becomes the reason why there is no number, and it is not asked again."""
+    if key in out["reasons"]:
+        return
+    try:
+        made = last_json(bench.client(*arguments).out)
+        if not all(math.isfinite(made[loss]) for loss in ("loss", "first_loss") if loss in made):
+            raise Refused("its loss is not finite")
+        out[key].append(made)
+        bench.say(model, key, made)
+    except Refused as refusal:
+        out["reasons"][key] = str(refusal)
+        bench.say(model, key, refusal)
+
+
+def measure_peers(bench, model):
+    sizes = bench.sizes(model)
+    data, gguf, folder = gsm8k_rows(bench, sizes.rows), bench.gguf(model), bench.folder(model)
+    arguments = lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=sizes.rows, more=["--mask", "prompt"])
+    plan = plan_of(bench, lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=sizes.rows // 2, more=["--mask", "prompt"]))  # of one epoch
+    out = {"lem": [], "peft": [], "mlx": [], "flops_per_step": plan["flops"] / plan["iterations"], "tokens_per_step": plan["tokens_per_iteration"],
+           "planned_bytes": plan_of(bench, arguments)["memory_bytes"]["total"], "reasons": {}, "random": bench.is_shape(model), "rows": sizes.rows,
+           "cut": sizes.cut}
+    for _ in range(bench.args.repeats):
+        out["lem"].append(lem_train(bench, arguments, epoch=sizes.rows // 2))
+        bench.say(model, "lem", out["lem"][-1])
+        if not math.isfinite(out["lem"][-1]["loss"]):
+            raise Refused(f"lem's loss on {model} is not finite")
+        client_run(bench, model, out, "peft", "hf", "train_peft.py", folder, data / "train.jsonl", bench.threads_used, LAYERS)
+    client_run(bench, model, out, "mlx", "mlx", "train_mlx.py", folder, data / "train.jsonl", LAYERS, sizes.cut)
+    return out
 
 
 def text_rows(bench, name, count, words):
