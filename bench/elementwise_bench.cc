@@ -58,7 +58,7 @@ void Loss(benchmark::State& state, bool gradient) {
   std::vector<float> loss(rows);
   for (auto _ : state) {
     if (gradient) {
-      CpuBackend().CrossEntropyGradient(targets, 0.1f, 0, loss, logits);
+      CpuBackend().CrossEntropyGradient(targets, {.weight = 0.1f}, loss, logits);
     } else {
       CpuBackend().CrossEntropy(logits, targets, loss);
     }

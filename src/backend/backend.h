@@ -124,6 +124,9 @@ class Backend {
     MatMul(x, {&one, 1});
   }
   virtual void AddMatMulInputGrad(ConstOperand dy, const Weight& w, Mat dx) = 0;  // dx += dy w
+  // The same bits. Columns of dy that are zero in every row cost little: for the gradients of
+  // logits.
+  virtual void AddSparseMatMulInputGrad(ConstMat dy, const Weight& w, Mat dx) = 0;
   // y[t] = scale * w[ids[t]], exact float32 values of the stored row times scale.
   virtual void Embed(std::span<const int32_t> ids, const Weight& w, float scale, Mat y) = 0;
 
@@ -169,9 +172,16 @@ class Backend {
   virtual void Softcap(float c, Mat z) = 0;
   // loss[t] = logsumexp(z[t]) - z[t][targets[t]], in float32 with the row maximum subtracted.
   virtual void CrossEntropy(ConstMat logits, std::span<const int32_t> targets, Vec loss) = 0;
-  // logits[t] becomes weight * (softmax(logits[t]) - onehot(targets[t])); loss as above. softcap >
-  // 0: logits are after the cap, and the gradient is taken through it.
-  virtual void CrossEntropyGradient(std::span<const int32_t> targets, float weight, float softcap,
+  // logits[t] becomes weight * (softmax(logits[t]) - onehot(targets[t])); loss as above.
+  struct LogitGradient {
+    float weight = 1;
+    float softcap = 0;  // > 0: logits are after the cap, and the gradient is taken through it
+    // Without a cap: of each row, the smallest probabilities become zero that together are at most
+    // this (all below one power of 1/4 of the largest), for AddSparseMatMulInputGrad. The row's
+    // gradient of x moves by at most weight * this * the longest row of w.
+    float negligible = 0;
+  };
+  virtual void CrossEntropyGradient(std::span<const int32_t> targets, const LogitGradient& how,
                                     Vec loss, Mat logits) = 0;
 };
 

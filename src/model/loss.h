@@ -17,6 +17,9 @@ struct Loss {
   const Weight* head = nullptr;  // (vocab, dim)
   Norm final_norm;
   float softcap = 0;
+  // Of each token, probabilities that together are at most this have no gradient
+  // (Backend::CrossEntropyGradient).
+  float negligible = 0;
 
   struct Memory {
     Mat x, dx;       // (counted, dim): rows of the residual stream, and their gradients

@@ -160,10 +160,14 @@ struct TrainingPass::State {
             .tokens = tokens,
             .counted = counted};
   }
+  // In bfloat16 each probability may be off by 2^-8 of itself. A quarter of that is left out, since
+  // what is left out, unlike rounding, adds up over tokens (docs/numerics.md).
   Loss LossHead() const {
+    const bool bf16 = decoder.options().precision == Precision::kBFloat16;
     return {.head = model().head,
             .final_norm = model().final_norm,
-            .softcap = decoder.config().final_softcap};
+            .softcap = decoder.config().final_softcap,
+            .negligible = bf16 ? 0x1p-10f : 0};
   }
   PassContext Context(const Ragged& of, bool dropout, uint64_t step) const {
     return {.backend = decoder.backend(),

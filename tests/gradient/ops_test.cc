@@ -158,7 +158,8 @@ TEST(OpsGradient, CrossEntropyThroughTheSoftcap) {
     auto z = RandomVector(3 * vocab, 1, 3);
     std::vector<float> logits = z, loss(3);
     if (cap > 0) B().Softcap(cap, AsMat(logits, vocab));
-    B().CrossEntropyGradient(targets, 0.25f, cap, loss, AsMat(logits, vocab));
+    B().CrossEntropyGradient(targets, {.weight = 0.25f, .softcap = cap}, loss,
+                             AsMat(logits, vocab));
     ExpectGradient("dlogits", logits, z, kTolerance, [&](ComplexVector x) {
       for (Complex& v : x) v = reference::Softcap(v, cap);
       Complex total = 0;

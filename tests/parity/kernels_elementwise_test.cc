@@ -212,13 +212,48 @@ TEST(CrossEntropyParity, GradientIsSoftmaxMinusOneHotThroughTheCap) {
       std::vector<float> loss(2), same(2);
       if (cap > 0) b.Softcap(static_cast<float>(cap), z);
       b.CrossEntropy(z, targets, same);
-      b.CrossEntropyGradient(targets, 0.5f, static_cast<float>(cap), loss, z);
+      b.CrossEntropyGradient(targets, {.weight = 0.5f, .softcap = static_cast<float>(cap)}, loss,
+                             z);
       EXPECT_EQ(loss, same);
       ExpectNear(z.Values(), expected, 1e-5, "gradient");
       EXPECT_TRUE(z.GuardsHold());
       return z.Values();
     });
   }
+}
+
+// What is left out are the smallest probabilities, no more than was allowed of them, and more than
+// a sixteenth of it: one power of 1/4 further would be too many. What stays keeps its bits.
+TEST(CrossEntropyParity, NegligibleProbabilitiesAreZero) {
+  const size_t n = 5000;
+  const float negligible = 0x1p-10f, weight = 0.5f;
+  const std::vector<int32_t> targets = {17, 4999};
+  ExpectSameOnEverySet("CrossEntropyGradient", [&](Backend& b) {
+    TestMat all(2, n, 3, 6), few(2, n, 3, 6);
+    std::vector<float> loss(2), same(2);
+    b.CrossEntropyGradient(targets, {.weight = weight}, loss, all);
+    b.CrossEntropyGradient(targets, {.weight = weight, .negligible = negligible}, same, few);
+    EXPECT_EQ(loss, same);
+    EXPECT_TRUE(few.GuardsHold());
+    for (size_t r = 0; r < 2; ++r) {
+      double dropped = 0, largest = 0;
+      float smallest_kept = 1;
+      for (size_t i = 0; i < n; ++i) {
+        const float a = all.view().Row(r)[i], f = few.view().Row(r)[i];
+        if (static_cast<int32_t>(i) == targets[r]) continue;
+        if (f == 0) {
+          dropped += a, largest = std::max(largest, double(a));
+        } else {
+          EXPECT_EQ(a, f);
+          smallest_kept = std::min(smallest_kept, f);
+        }
+      }
+      EXPECT_LE(dropped, weight * negligible);
+      EXPECT_GT(dropped, weight * negligible / 16);
+      EXPECT_LT(largest, smallest_kept);
+    }
+    return few.Values();
+  });
 }
 
 TEST(CrossEntropyParity, NonFiniteLogitsGiveANonFiniteLoss) {

@@ -167,6 +167,41 @@ TEST(MatMulParity, InputGradients) {
   }
 }
 
+// Columns of zeros are left out, which no sum can tell: the bits of the dense product. Rows of
+// every density, so that they are grouped in another order than they lie; two chunks of columns,
+// the second of an odd number.
+TEST(MatMulParity, SparseInputGradientsHaveTheBitsOfDenseOnes) {
+  std::vector<OwnedMatrix> all;
+  all.push_back(GgmlMatrix(GgmlType::kQ4_1, 2500, 64));
+  all.push_back(GgmlMatrix(GgmlType::kQ8_0, 2500, 64));
+  all.push_back(PlainMatrix(Dtype::kBF16, 2101, 40));
+  for (OwnedMatrix& m : all) {
+    m.Bind();
+    const size_t in = m.matrix.cols, out = m.matrix.rows, rows = 27;
+    TestMat dy(rows, out, 3);
+    for (size_t r = 0; r < rows; ++r)
+      for (size_t k = 0; k < out; ++k)
+        if ((k * 2654435761u + r * 40503u) % 97 >= r * 7 % 31) dy.view().Row(r)[k] = 0;
+    dy.view().Row(3)[out - 1] = 1;  // the last column, alone in its pair where their number is odd
+    for (const Case& c : kCases) {
+      if (c.form == Form::kInteger) continue;  // without gradients
+      for (const KernelSet& set : KernelSets()) {
+        const auto weight = set.backend->Prepare(m.matrix, {c.precision, c.form, c.gradients});
+        const std::string what = m.name + " sparse gradient on " + set.name;
+        TestMat dense(rows, in, 5);
+        set.backend->AddMatMulInputGrad(dy, *weight, dense);
+        const auto sparse = OnOneAndTwoThreads(what, [&] {
+          TestMat result(rows, in, 5);
+          set.backend->AddSparseMatMulInputGrad(dy, *weight, result);
+          EXPECT_TRUE(result.GuardsHold()) << what;
+          return result.Values();
+        });
+        EXPECT_EQ(sparse, dense.Values()) << what;
+      }
+    }
+  }
+}
+
 // Decode, prefill and every batch between them: the same bits for the same row.
 TEST(MatMulParity, ARowDoesNotDependOnTheRowsBesideIt) {
   std::vector<OwnedMatrix> all = QuantizedMatrices(70, 256);

@@ -127,6 +127,9 @@ class Cpu final : public Backend {
   void AddMatMulInputGrad(ConstOperand dy, const Weight& w, Mat dx) override {
     cpu::AddMultiplyWeightInputGrad(dy, static_cast<const CpuWeight&>(w), dx);
   }
+  void AddSparseMatMulInputGrad(ConstMat dy, const Weight& w, Mat dx) override {
+    cpu::AddSparseMultiplyWeightInputGrad(dy, static_cast<const CpuWeight&>(w), dx);
+  }
 
   void Embed(std::span<const int32_t> ids, const Weight& w, float scale, Mat y) override {
     LEM_CHECK(ids.size() == y.rows && static_cast<int64_t>(y.cols) == w.cols());
@@ -217,12 +220,13 @@ class Cpu final : public Backend {
       loss[t] = k_.cross_entropy(logits.Row(t).data(), logits.cols, targets[t]);
     });
   }
-  void CrossEntropyGradient(std::span<const int32_t> targets, float weight, float softcap, Vec loss,
+  void CrossEntropyGradient(std::span<const int32_t> targets, const LogitGradient& how, Vec loss,
                             Mat logits) override {
     CheckTargets(targets, logits, loss);
     ForRows(logits.rows, logits.cols, [&](size_t t) {
-      loss[t] =
-          k_.cross_entropy_gradient(logits.cols, targets[t], weight, softcap, logits.Row(t).data());
+      loss[t] = k_.cross_entropy_gradient(
+          {static_cast<int64_t>(logits.cols), targets[t], how.weight, how.softcap, how.negligible},
+          logits.Row(t).data());
     });
   }
 

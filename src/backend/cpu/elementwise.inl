@@ -191,16 +191,61 @@ static float CrossEntropyRow(const float* z, int64_t n, int64_t target) {
   return Log(s.sum) + (s.max - z[target]);
 }
 
-// z becomes weight * (softmax(z) - onehot(target)), times 1 - (z / c)^2 when c > 0.
-static float CrossEntropyGradientRow(int64_t n, int64_t target, float weight, float c, float* z) {
-  const MaxAndSum s = SoftmaxSum(z, n);
-  const float loss = Log(s.sum) + (s.max - z[target]), at_target = z[target];
-  const float scale = weight / s.sum, inverse_cap = c > 0 ? 1 / c : 0;
-  ForLanes(n, [=](int64_t i, int64_t lanes) {
-    const F16x v = At(z, i, lanes), u = v * Set(inverse_cap);
-    Put(z, i, lanes, Exp(v - Set(s.max)) * Set(scale) * (Set(1) - u * u));
+// z becomes exp(z - max(z)); also the sums of its terms below each of kTails powers of 1/4.
+constexpr int kTails = 8;
+constexpr float kFirstTail = 1.0f / 4096, kNextTail = 1.0f / 4;  // 2^-12 .. 2^-26
+LEM_INLINE MaxAndSum SoftmaxTerms(float* z, int64_t n, float (&below)[kTails]) {
+  const float lowest = -__builtin_inff();
+  F16x top = Set(lowest);
+  ForLanes(n, [&](int64_t i, int64_t lanes) {
+    top = Max(lanes == kLanes ? Load(z + i) : LoadPart(z + i, lanes, lowest), top);
   });
-  const float u = at_target * inverse_cap;
-  z[target] -= weight * (1 - u * u);
-  return loss;
+  const float max = MaxLanes(top);
+  F16x sum = Set(0), tails[kTails];
+#pragma GCC unroll 8
+  for (int t = 0; t < kTails; ++t) tails[t] = Set(0);
+  ForLanes(n, [&](int64_t i, int64_t lanes) {
+    const F16x e = Exp((lanes == kLanes ? Load(z + i) : LoadPart(z + i, lanes, lowest)) - Set(max));
+    Put(z, i, lanes, e);
+    sum = sum + e;
+    float limit = kFirstTail;
+#pragma GCC unroll 8
+    for (int t = 0; t < kTails; ++t, limit *= kNextTail)
+      tails[t] = tails[t] + IfGreater(Set(limit), e, e, Set(0));
+  });
+  for (int t = 0; t < kTails; ++t) below[t] = SumLanes(tails[t]);
+  return {max, SumLanes(sum)};
+}
+
+// The largest of the limits below which at most `negligible` of the sum lies.
+LEM_INLINE float TailLimit(float negligible, float sum, const float (&below)[kTails]) {
+  float limit = kFirstTail;
+  for (int t = 0; t < kTails; ++t, limit *= kNextTail)
+    if (below[t] <= negligible * sum) return limit;
+  return 0;
+}
+
+// z becomes weight * (softmax(z) - onehot(target)), times 1 - (z / c)^2 when c > 0.
+static float CrossEntropyGradientRow(const LogitGradientCall& call, float* z) {
+  float below[kTails];
+  const float at_target = z[call.target];
+  if (call.softcap > 0) {  // needs z beside exp(z)
+    const MaxAndSum s = SoftmaxSum(z, call.n);
+    const float scale = call.weight / s.sum, inverse = 1 / call.softcap, u = at_target * inverse;
+    ForLanes(call.n, [=](int64_t i, int64_t lanes) {
+      const F16x v = At(z, i, lanes), share = v * Set(inverse);
+      Put(z, i, lanes, Exp(v - Set(s.max)) * Set(scale) * (Set(1) - share * share));
+    });
+    z[call.target] -= call.weight * (1 - u * u);
+    return Log(s.sum) + (s.max - at_target);
+  }
+  const MaxAndSum s = SoftmaxTerms(z, call.n, below);
+  const float limit = call.negligible > 0 ? TailLimit(call.negligible, s.sum, below) : 0;
+  const float scale = call.weight / s.sum;
+  ForLanes(call.n, [=](int64_t i, int64_t lanes) {
+    const F16x e = At(z, i, lanes);
+    Put(z, i, lanes, IfGreater(Set(limit), e, Set(0), e * Set(scale)));
+  });
+  z[call.target] -= call.weight;
+  return Log(s.sum) + (s.max - at_target);
 }

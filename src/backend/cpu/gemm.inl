@@ -44,6 +44,14 @@ LEM_INLINE void Accumulate(const float* a, int64_t a_step, const float* b, int64
   }
 }
 
+// The same over steps of b that are named.
+template <class Unit, int R, int C>
+LEM_INLINE void AccumulateSteps(const float* a, int64_t a_step, const float* b, int64_t b_step,
+                                const uint16_t* steps, int64_t n, F16x (&sum)[R][C]) {
+  for (int64_t s = 0; s < n; ++s, a += a_step)
+    Accumulate<Unit, R, C>(a, a_step, b + steps[s] * b_step, b_step, 1, sum);
+}
+
 template <int R, int C>
 LEM_INLINE void Finish(const TileCall& t, float* y, int64_t cols, F16x (&sum)[R][C]) {
 #pragma GCC unroll 12
@@ -61,14 +69,20 @@ LEM_INLINE void Finish(const TileCall& t, float* y, int64_t cols, F16x (&sum)[R]
   }
 }
 
+// steps: null, or which ones of b.
 template <class Unit, int R, int C>
-static void MicroTile(const TileCall& t, const float* a, const float* b, float* y, int64_t cols) {
+static void MicroTile(const TileCall& t, const float* a, const float* b, float* y, int64_t cols,
+                      const uint16_t* steps) {
   F16x sum[R][C];
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 2
     for (int c = 0; c < C; ++c) sum[r][c] = Set(0);
-  Accumulate<Unit, R, C>(a, t.a_step, b, t.b_step, t.steps, sum);
+  if (steps) {
+    AccumulateSteps<Unit, R, C>(a, t.a_step, b, t.b_step, steps, t.steps, sum);
+  } else {
+    Accumulate<Unit, R, C>(a, t.a_step, b, t.b_step, t.steps, sum);
+  }
   Finish<R, C>(t, y, cols, sum);
 }
 
@@ -117,15 +131,16 @@ static void GroupedTile(const GroupedCall& g, int64_t row, int64_t col, int64_t 
 }
 
 template <class Unit, int R>
-static void DispatchTile(const TileCall& t, int64_t rows, int64_t row, int64_t col) {
+static void DispatchTile(const TileCall& t, int64_t rows, int64_t row, int64_t col,
+                         const uint16_t* steps) {
   if (rows == R) {
     const int64_t cols = t.cols - col;
     float* y = t.y + row * t.y_stride + col;
     if (kTileVectors == 1 || cols <= kLanes)
-      return MicroTile<Unit, R, 1>(t, t.a + row, t.b + col, y, cols);
-    return MicroTile<Unit, R, kTileVectors>(t, t.a + row, t.b + col, y, cols);
+      return MicroTile<Unit, R, 1>(t, t.a + row, t.b + col, y, cols, steps);
+    return MicroTile<Unit, R, kTileVectors>(t, t.a + row, t.b + col, y, cols, steps);
   }
-  if constexpr (R > 1) DispatchTile<Unit, R - 1>(t, rows, row, col);
+  if constexpr (R > 1) DispatchTile<Unit, R - 1>(t, rows, row, col, steps);
 }
 
 template <class Unit, int R>
@@ -139,11 +154,15 @@ static void DispatchGrouped(const GroupedCall& g, int64_t rows, int64_t row, int
 }
 
 template <class Unit>
-static void Multiply(const TileCall& t) {
+static void MultiplySteps(const TileCall& t, const uint16_t* steps) {
   for (int64_t col = 0; col < t.cols; col += kTileVectors * kLanes)
     for (int64_t row = 0; row < t.rows; row += kTileRows)
       DispatchTile<Unit, kTileRows>(t, t.rows - row < kTileRows ? t.rows - row : kTileRows, row,
-                                    col);
+                                    col, steps);
+}
+template <class Unit>
+static void Multiply(const TileCall& t) {
+  MultiplySteps<Unit>(t, nullptr);
 }
 
 template <class Unit>

@@ -100,10 +100,22 @@ struct CodesCall {
 // is as fast.
 inline constexpr int64_t kFewRows = 6;
 
+// Which steps of a block of rows, over at most kSparseColumns of their k, hold a number other than
+// zero in any of them. Rows lie anywhere.
+inline constexpr int64_t kSparseColumns = 2048;
+struct StepsCall {
+  const float* const* rows;
+  int64_t count, first, k;  // rows; columns [first, first + k)
+};
+
 struct Products {
   int step;  // k per step: 1, or 2 for pairs
   void (*pack)(const PackCall&);
   void (*multiply)(const TileCall&);
+  int64_t (*find_steps)(const StepsCall&, uint16_t* steps);
+  // pack, and multiply, of these steps alone. tile.a holds only them, tile.b all.
+  void (*pack_steps)(const StepsCall&, const uint16_t* steps, int64_t n, float* out);
+  void (*multiply_steps)(const TileCall&, const uint16_t* steps);
   void (*multiply_grouped)(const GroupedCall&);
   // sums[g][r] of a packed block of rows
   void (*group_sums)(const float* a, int64_t width, int64_t steps, int64_t group_steps,
@@ -233,6 +245,12 @@ inline int64_t AttentionBackwardScratch(int64_t tokens, int64_t heads, int64_t h
          3 * kQueryBlock * kKeyBlock + 64;
 }
 
+// One row of Backend::CrossEntropyGradient.
+struct LogitGradientCall {
+  int64_t n, target;
+  float weight, softcap, negligible;
+};
+
 struct Kernels {
   const char* name;
 
@@ -259,7 +277,7 @@ struct Kernels {
 
   void (*softcap)(float c, int64_t n, float* z);
   float (*cross_entropy)(const float* z, int64_t n, int64_t target);
-  float (*cross_entropy_gradient)(int64_t n, int64_t target, float weight, float c, float* z);
+  float (*cross_entropy_gradient)(const LogitGradientCall&, float* z);
 
   void (*exp)(const float* x, int64_t n, float* y);
   void (*tanh)(const float* x, int64_t n, float* y);

@@ -145,6 +145,33 @@ static void PackUnits(const PackCall& p) {
 
 static void PackExact(const PackCall& p) { PackUnits<FloatUnits>(p); }
 
+// Both numbers of a step lie in 8 bytes: eight rows' are gathered at once.
+static void PackPairSteps(const StepsCall& c, const uint16_t* steps, int64_t n, float* out) {
+  alignas(64) int64_t at[16] = {};
+  for (int64_t r = 0; r < c.count; ++r)
+    at[r] = static_cast<int64_t>(reinterpret_cast<uintptr_t>(c.rows[r] + c.first));
+  const __m512i low = _mm512_load_si512(at), high = _mm512_load_si512(at + 8);
+  const __mmask16 lanes = static_cast<__mmask16>(FirstLanes(c.count));
+  const auto eight = [](__m512i address, __mmask8 mask) {
+    return _mm512_castpd_ps(
+        _mm512_mask_i64gather_pd(_mm512_setzero_pd(), mask, address, nullptr, 1));
+  };
+  for (int64_t i = 0; i < n; ++i, out += c.count) {
+    if (2 * steps[i] + 1 == c.k) {  // the last number stands alone
+      for (int64_t r = 0; r < c.count; ++r) {
+        const uint32_t unit = Narrow(c.rows[r][c.first + c.k - 1]);
+        __builtin_memcpy(out + r, &unit, 4);
+      }
+      continue;
+    }
+    const __m512i shift = _mm512_set1_epi64(8 * int64_t{steps[i]});
+    const __m512i units =
+        PairsOf(eight(_mm512_add_epi64(low, shift), static_cast<__mmask8>(lanes)),
+                eight(_mm512_add_epi64(high, shift), static_cast<__mmask8>(lanes >> 8)));
+    _mm512_mask_storeu_epi32(out, lanes, units);
+  }
+}
+
 #else
 
 LEM_INLINE float ReadNumber(const PackCall& p, int64_t i, int64_t k) {
@@ -165,6 +192,36 @@ static void PackFloats(const PackCall& p) {
 static void PackExact(const PackCall& p) { PackFloats<false>(p); }
 
 #endif
+
+// --- a few of many steps
+
+template <bool kRound>
+static void PackFloatSteps(const StepsCall& c, const uint16_t* steps, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t r = 0; r < c.count; ++r) {
+      const float v = c.rows[r][c.first + steps[i]];
+      *out++ = kRound ? Widen(Narrow(v)) : v;
+    }
+}
+
+template <int kStep>
+static int64_t FindSteps(const StepsCall& c, uint16_t* steps) {
+  alignas(64) float any[kSparseColumns + kLanes] = {};  // the numbers' bits, without signs
+  for (int64_t r = 0; r < c.count; ++r) {
+    const float* row = c.rows[r] + c.first;
+    ForLanes(c.k, [=, &any](int64_t i, int64_t lanes) {
+      Store(any + i, FromBits(Bits(Load(any + i)) | Bits(Abs(At(row, i, lanes)))));
+    });
+  }
+  int64_t found = 0;
+  for (int64_t s = 0; s * kStep < c.k; ++s) {
+    uint32_t bits[kStep];
+    __builtin_memcpy(bits, any + s * kStep, sizeof bits);
+    steps[found] = static_cast<uint16_t>(s);
+    found += (bits[0] | bits[kStep - 1]) != 0;
+  }
+  return found;
+}
 
 // --- sums of groups, for offsets: eight units in a tree, then one after the other.
 

@@ -135,24 +135,34 @@ void MultiplyWeights(ConstOperand x, std::span<const WeightProduct> products) {
   }
 }
 
-void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx) {
+void CheckGradient(ConstOperand dy, const CpuWeight& w, Mat dx) {
   LEM_CHECK(static_cast<int64_t>(dy.cols) == w.rows() && static_cast<int64_t>(dx.cols) == w.cols());
   LEM_CHECK(dy.rows == dx.rows);
+}
+
+// Adds one block of rows, `steps` of dy's columns, to one panel of dx.
+TileCall GradientTile(const float* rows, int64_t b, const float* units, int64_t steps,
+                      int64_t panel, const CpuWeight& w, Mat dx) {
+  const auto stride = static_cast<int64_t>(dx.stride);
+  const int64_t first = b * kBlockRows;
+  const int64_t width = std::min(kBlockRows, static_cast<int64_t>(dx.rows) - first);
+  const int64_t cols = std::min(kPanel, w.cols() - panel * kPanel);
+  float* y = dx.data + first * stride + panel * kPanel;
+  return {rows, width, units, kPanel, steps, width, cols, y, stride, 1.0f, true};
+}
+
+void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx) {
+  CheckGradient(dy, w, dx);
   if (dy.rows == 0) return;
   const PackedRows a(w.products(), dy, false, dy.rows, dy.cols, 0);
-  // A vocabulary's rows come in parts whose panel (128 KiB) and gradients stay in the second cache.
-  constexpr int64_t kRows = 2048;
-  for (int64_t k = 0; k < w.rows(); k += kRows) {
-    const int64_t end = std::min(w.rows(), k + kRows), step = w.products().step;
+  for (int64_t k = 0; k < w.rows(); k += kGradientRows) {
+    const int64_t end = std::min(w.rows(), k + kGradientRows), step = w.products().step;
     const auto multiply = [&](int64_t p, int64_t first, int64_t last) {
       thread_local AlignedFloats scratch;
       const float* units = w.Backward(p, k, end, scratch);
       for (int64_t b = first; b < last; ++b)
-        w.products().multiply({a.units(b) + k / step * a.width(b), a.width(b), units, kPanel,
-                               (end - k + step - 1) / step, a.width(b),
-                               std::min(kPanel, w.cols() - p * kPanel),
-                               dx.data + b * kBlockRows * dx.stride + p * kPanel,
-                               static_cast<int64_t>(dx.stride), 1.0f, true});
+        w.products().multiply(GradientTile(a.units(b) + k / step * a.width(b), b, units,
+                                           (end - k + step - 1) / step, p, w, dx));
     };
     ForTiles((w.cols() + kPanel - 1) / kPanel, a.blocks(), multiply);
   }

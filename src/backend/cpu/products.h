@@ -21,6 +21,16 @@ void MultiplyWeights(ConstOperand x, std::span<const WeightProduct> products);
 void MultiplyIntegerWeights(ConstOperand x, std::span<const WeightProduct> products);
 // dx += dy w.
 void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx);
+// The same bits, columns of dy that are zero in every row left out (sparse_gradient.cc).
+void AddSparseMultiplyWeightInputGrad(ConstMat dy, const CpuWeight& w, Mat dx);
+
+// Both go over w's rows in chunks whose panel (128 KiB) and gradients stay in the second cache.
+inline constexpr int64_t kGradientRows = 2048;
+static_assert(kGradientRows <= kSparseColumns);
+void CheckGradient(ConstOperand dy, const CpuWeight& w, Mat dx);
+// Adds block b of packed rows, `steps` of dy's, to one panel of dx.
+TileCall GradientTile(const float* rows, int64_t b, const float* units, int64_t steps,
+                      int64_t panel, const CpuWeight& w, Mat dx);
 
 // c (m, n) += s * a b with a (m, k) or its transpose in memory, b (k, n) likewise.
 struct PlainOperand {
