@@ -58,6 +58,9 @@ struct AttentionShape {
   float scale = 1;
   float softcap = 0;  // 0: none; else z <- c tanh(z / c) after the scale, before the mask
   int window = 0;     // 0: causal; else position j is visible to i iff i - window < j <= i
+  // kBFloat16: Attention and its gradient may round what they multiply, as products do (AVX-512
+  // does). AttentionCached goes by what the cache holds.
+  Precision precision = Precision::kFloat32;
 };
 
 // Rows [begin, end) of a ragged batch are one sequence, positions counted from its first row.

@@ -5,10 +5,16 @@
 
 namespace lem {
 
+AttentionShape Attention::ShapeIn(const PassContext& c) const {
+  AttentionShape rounding = shape;
+  rounding.precision = c.precision;
+  return rounding;
+}
+
 void Attention::Attend(const PassContext& c, const Saved& s) const {
   Backend& b = c.backend;
   if (c.cached.empty()) {
-    b.Attention(shape, c.segments, s.q, s.k, s.v, s.o, s.lse);
+    b.Attention(ShapeIn(c), c.segments, s.q, s.k, s.v, s.o, s.lse);
     return;
   }
   std::vector<CachedSegment> segments;
@@ -44,7 +50,7 @@ void Attention::Backward(const PassContext& c, ConstMat dy, ConstOperand x, cons
   o.Backward(c, dy, s.o, s.o_low, scratch.linear, scratch.d_o, g.o);
 
   b.Zero(scratch.dq), b.Zero(scratch.dk), b.Zero(scratch.dv);
-  b.AddAttentionBackward(shape, c.segments, s.q, s.k, s.v, s.o, s.lse, scratch.d_o, scratch.dq,
+  b.AddAttentionBackward(ShapeIn(c), c.segments, s.q, s.k, s.v, s.o, s.lse, scratch.d_o, scratch.dq,
                          scratch.dk, scratch.dv);
   b.Rope(*rope, c.positions, shape.heads, true, scratch.dq);
   b.Rope(*rope, c.positions, shape.kv_heads, true, scratch.dk);

@@ -43,6 +43,7 @@ struct Attention {
 
  private:
   void Attend(const PassContext& c, const Saved& s) const;
+  AttentionShape ShapeIn(const PassContext& c) const;  // with its precision
 };
 
 }  // namespace lem

@@ -236,6 +236,7 @@ void RunAttentionBackward(const Kernels& kernels, const AttentionShape& s,
            static_cast<int64_t>(dq.stride),
            static_cast<int64_t>(dk.stride),
            static_cast<int64_t>(dv.stride),
+           s.precision == Precision::kBFloat16,
            scratch.Reserve(AttentionBackwardScratch(tokens, group, s.head_dim))});
     }
   });

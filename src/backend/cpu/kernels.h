@@ -227,6 +227,7 @@ struct AttentionBackwardTask {
   int64_t q_stride, k_stride, v_stride, o_stride, lse_stride, d_o_stride;
   float *dq, *dk, *dv;
   int64_t dq_stride, dk_stride, dv_stride;
+  bool rounded;    // operands may be rounded to bfloat16
   float* scratch;  // AttentionBackwardScratch(...) floats
 };
 
@@ -242,7 +243,7 @@ inline int64_t AttentionScratch(int64_t n, int64_t head_dim) {
 inline int64_t AttentionBackwardScratch(int64_t tokens, int64_t heads, int64_t head_dim) {
   const int64_t dim = PaddedDim(head_dim);
   return tokens * heads + 5 * kKeyBlock * dim + 4 * kQueryBlock * dim +
-         3 * kQueryBlock * kKeyBlock + 64;
+         5 * kQueryBlock * kKeyBlock + 64;
 }
 
 // One row of Backend::CrossEntropyGradient.
