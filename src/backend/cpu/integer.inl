@@ -50,13 +50,17 @@ LEM_INLINE void PutQuads(const RoundedGroup& g, uint8_t* out) {
 }
 
 LEM_INLINE void PutSums(const IntegerPackCall& p, const RoundedGroup& g, int64_t row, int64_t k) {
-  const float low = SumLanes(g.low_f), high = SumLanes(g.high_f);
+  const float low = SumLanes(g.low_f), high = SumLanes(g.high_f);  // integers, exact
   float* sums = p.sums + k / p.sum_group * p.count + row;
+  int32_t* raises = p.raises + k / p.sum_group * p.count + row;
   if (p.sum_group == 32) {
     *sums = g.scale * (low + high);
+    *raises = static_cast<int32_t>(-low - high);
   } else {
     sums[0] = g.scale * low;
     sums[p.count] = g.scale * high;
+    raises[0] = static_cast<int32_t>(-low);
+    raises[p.count] = static_cast<int32_t>(-high);
   }
 }
 
@@ -103,11 +107,9 @@ static void PackIntegers(const IntegerPackCall& p) {
 // --- panels
 
 static void ExpandIntegerScales(const QuantScales& s, float zero, float* d, float* m) {
-  ExpandScales(s, d, s.has_offset ? m : nullptr);
-  for (int64_t i = 0; i < s.groups * kPanel; i += kLanes) {
-    const F16x offset = s.has_offset ? Load(m + i) : Set(0);
-    Store(m + i, offset - Set(zero) * Load(d + i));
-  }
+  ExpandScales(s, d, m);
+  for (int64_t i = 0; m && zero != 0 && i < s.groups * kPanel; i += kLanes)
+    Store(m + i, Load(m + i) - Set(zero) * Load(d + i));
 }
 
 // k summed before a scale applies: x has one for 32, a weight perhaps one for 16.
@@ -115,10 +117,19 @@ LEM_INLINE int64_t SumGroup(int64_t group) { return group < 32 ? group : 32; }
 
 #if defined(__AVX512VNNI__)
 
-// total += d * scale * sum + m * x_sum
+// What a group's sum of integers starts with.
+template <bool kOffset>
+LEM_INLINE __m512i StartGroup(const int32_t* raises, __m512i raised) {
+  if constexpr (kOffset) return _mm512_setzero_si512();
+  return _mm512_sllv_epi32(_mm512_set1_epi32(*raises), raised);
+}
+// total += d * scale * sum, and m * x_sum
+template <bool kOffset>
 LEM_INLINE F16x CloseGroup(__m512i sum, F16x d, F16x m, float scale, float x_sum, F16x total) {
   const F16x whole = {(VecF)_mm512_cvtepi32_ps(sum)};
-  return Fma(Set(x_sum), m, Fma(whole * d, Set(scale), total));
+  total = Fma(whole * d, Set(scale), total);
+  if constexpr (kOffset) return Fma(Set(x_sum), m, total);
+  return total;
 }
 
 template <int R, int C>
@@ -136,12 +147,14 @@ LEM_INLINE void FinishIntegers(const IntegerTile& t, int64_t row, int64_t col,
   }
 }
 
-template <int R>
+template <bool kOffset, int R>
 static void IntegerRows(const IntegerCall& call, int64_t row) {
   const IntegerTile& t = call.tile;
   const int64_t width = t.rows, sum_group = SumGroup(t.group), steps = sum_group / 4;
   const int32_t* x = t.quads + row;
   const float *scales = t.scales + row, *sums = t.sums + row, *d = call.d, *m = call.m;
+  const int32_t* raises = t.raises + row;
+  const __m512i raised = _mm512_set1_epi32(call.raised);
   const uint8_t* w = call.bytes;
   int64_t group = 0, left = t.group;  // of the weight, k until its next
   F16x total[R][2];
@@ -150,7 +163,10 @@ static void IntegerRows(const IntegerCall& call, int64_t row) {
   for (int64_t k = 0; k < t.k; k += sum_group, w += steps * 64, x += steps * width) {
     __m512i sum[R][2];
 #pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) sum[r][0] = sum[r][1] = _mm512_setzero_si512();
+    for (int r = 0; r < R; ++r) {
+      sum[r][0] = StartGroup<kOffset>(raises + r, raised);
+      sum[r][1] = sum[r][0];
+    }
     for (int64_t s = 0; s < steps; ++s) {
       const __m512i low = _mm512_loadu_si512(w + s * 64);
       const __m512i high = _mm512_loadu_si512(w + 512 + s * 64);
@@ -161,21 +177,23 @@ static void IntegerRows(const IntegerCall& call, int64_t row) {
         sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], high, quad);
       }
     }
-    const F16x d0 = Load(d), d1 = Load(d + kLanes), m0 = Load(m), m1 = Load(m + kLanes);
+    const F16x d0 = Load(d), d1 = Load(d + kLanes);
+    const F16x m0 = kOffset ? Load(m) : d0, m1 = kOffset ? Load(m + kLanes) : d1;
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
-      total[r][0] = CloseGroup(sum[r][0], d0, m0, scales[r], sums[r], total[r][0]);
-      total[r][1] = CloseGroup(sum[r][1], d1, m1, scales[r], sums[r], total[r][1]);
+      total[r][0] = CloseGroup<kOffset>(sum[r][0], d0, m0, scales[r], sums[r], total[r][0]);
+      total[r][1] = CloseGroup<kOffset>(sum[r][1], d1, m1, scales[r], sums[r], total[r][1]);
     }
     if ((k + sum_group) % 32 == 0) scales += width, w += 512;
     sums += width;
+    raises += width;
     left -= sum_group;
     if (left > 0) continue;
     left = t.group;
     if (row == 0) Fetch(call.codes, group), Fetch(call.scales, group);
     ++group;
     d += kPanel;
-    m += kPanel;
+    if (kOffset) m += kPanel;
   }
   FinishIntegers<R, 2>(t, row, 0, total);
 }
@@ -184,7 +202,7 @@ constexpr int kIntegerRows = 6;
 
 template <int R>
 static void DispatchIntegers(const IntegerCall& call, int64_t rows, int64_t row) {
-  if (rows == R) return IntegerRows<R>(call, row);
+  if (rows == R) return call.m ? IntegerRows<true, R>(call, row) : IntegerRows<false, R>(call, row);
   if constexpr (R > 1) DispatchIntegers<R - 1>(call, rows, row);
 }
 static void MultiplyIntegers(const IntegerCall& call) {
@@ -258,7 +276,7 @@ static void ExpandCodeBytes(const QuantCodes& q, const uint8_t* codes, int64_t b
 
 // One panel against R rows. Up to two rows are as fast as the memory if the halves are read one
 // after the other (PrefetchCodes); with more, both halves share what is loaded of x.
-template <int kBits, bool kDirect, int R>
+template <int kBits, bool kDirect, bool kOffset, int R>
 struct IntegerCodesTile {
   static constexpr int kSide = R <= 2 ? 1 : 2;  // halves at once
 
@@ -271,7 +289,8 @@ struct IntegerCodesTile {
     __m512i sum[R][kSide];
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r)
-      for (int i = 0; i < kSide; ++i) sum[r][i] = _mm512_setzero_si512();
+      for (int i = 0; i < kSide; ++i)
+        sum[r][i] = StartGroup<kOffset>(raises + part * width + r, raised);
 #pragma GCC unroll 8
     for (int s = kFirst; s < kLast; ++s) {
       __m512i w[kSide];
@@ -286,8 +305,8 @@ struct IntegerCodesTile {
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r)
       for (int i = 0; i < kSide; ++i)
-        total[r][h + i] = CloseGroup(sum[r][i], d[part][h + i], m[part][h + i], scales[r],
-                                     sums[part * width + r], total[r][h + i]);
+        total[r][h + i] = CloseGroup<kOffset>(sum[r][i], d[part][h + i], m[part][h + i], scales[r],
+                                              sums[part * width + r], total[r][h + i]);
   }
 
   // The scales of the parts that begin a group of the weight.
@@ -295,9 +314,8 @@ struct IntegerCodesTile {
     if (left == 0) {
       left = call.tile.group;
       walk.Next(d[part], m[part]);
-      for (int h = 0; h < 2; ++h)
-        m[part][h] =
-            (call.scales.has_offset ? m[part][h] : Set(0)) - Set(call.rule.zero) * d[part][h];
+      for (int h = 0; kOffset && h < 2; ++h)
+        m[part][h] = m[part][h] - Set(call.rule.zero) * d[part][h];
     }
     left -= sum_group;
   }
@@ -321,6 +339,7 @@ struct IntegerCodesTile {
         }
       }
       sums += parts * width;
+      raises += parts * width;
       x += 8 * width;
       scales += width;
     }
@@ -333,23 +352,30 @@ struct IntegerCodesTile {
   int64_t width = call.tile.rows, sum_group = SumGroup(call.tile.group);
   const int32_t* x = call.tile.quads + row;
   const float *scales = call.tile.scales + row, *sums = call.tile.sums + row;
+  const int32_t* raises = call.tile.raises + row;
+  __m512i raised = _mm512_set1_epi32(call.rule.zero_bits);
   ScaleWalk walk{call.scales};
   int64_t left = 0;  // k until the weight's next group
   F16x total[R][2], d[2][2], m[2][2];
 };
 
-template <int kBits, bool kDirect, int R>
+template <int kBits, bool kDirect, bool kOffset, int R>
 static void DispatchIntegerCodes(const IntegerCodesCall& call, int64_t rows, int64_t row,
                                  __m512i table) {
-  if (rows == R) return IntegerCodesTile<kBits, kDirect, R>(call, row, table).Run();
-  if constexpr (R > 1) DispatchIntegerCodes<kBits, kDirect, R - 1>(call, rows, row, table);
+  if (rows == R) return IntegerCodesTile<kBits, kDirect, kOffset, R>(call, row, table).Run();
+  if constexpr (R > 1) DispatchIntegerCodes<kBits, kDirect, kOffset, R - 1>(call, rows, row, table);
 }
 
 [[maybe_unused]] static void MultiplyIntegerCodes(const IntegerCodesCall& call) {
   ByIntegerBits(call.rule, [&]<int kBits, bool kDirect>() {
     for (int64_t row = 0, rows; row < call.tile.rows; row += rows) {
       rows = call.tile.rows - row < kIntegerRows ? call.tile.rows - row : kIntegerRows;
-      DispatchIntegerCodes<kBits, kDirect, kIntegerRows>(call, rows, row, RaisedTable(call.rule));
+      const __m512i table = RaisedTable(call.rule);
+      if (call.scales.has_offset) {
+        DispatchIntegerCodes<kBits, kDirect, true, kIntegerRows>(call, rows, row, table);
+      } else {
+        DispatchIntegerCodes<kBits, kDirect, false, kIntegerRows>(call, rows, row, table);
+      }
     }
   });
 }
@@ -381,11 +407,13 @@ LEM_INLINE F16x IntegerRow(const IntegerCall& call, int64_t row, int half) {
       for (int i = 0; i < kLanes; ++i)
         sum[i] += w[4 * i] * x[0] + w[4 * i + 1] * x[1] + w[4 * i + 2] * x[2] + w[4 * i + 3] * x[3];
     }
+    const int64_t part = k / sum_group * width + row;
+    for (int i = 0; !call.m && i < kLanes; ++i) sum[i] += t.raises[part] * (1 << call.raised);
     float whole[kLanes];
     for (int i = 0; i < kLanes; ++i) whole[i] = static_cast<float>(sum[i]);
     const int64_t at = k / t.group * kPanel + half * kLanes;
     total = Fma(Load(whole) * Load(call.d + at), Set(t.scales[k / 32 * width + row]), total);
-    total = Fma(Set(t.sums[k / sum_group * width + row]), Load(call.m + at), total);
+    if (call.m) total = Fma(Set(t.sums[part]), Load(call.m + at), total);
   }
   return total;
 }

@@ -26,7 +26,7 @@ class IntegerRowsOf {
                     const void* source = static_cast<const char*>(x.data) +
                                          b * kBlockRows * x.stride * (x.bf16 ? 2 : 4);
                     integers.pack({source, x.bf16, static_cast<int64_t>(x.stride), width(b), k_,
-                                   sum_group_, quads(b), scales(b), sums(b)});
+                                   sum_group_, quads(b), scales(b), sums(b), raises(b)});
                   }
                 });
   }
@@ -38,6 +38,7 @@ class IntegerRowsOf {
     return {quads(b),
             scales(b),
             sums(b),
+            raises(b),
             width(b),
             k_,
             group_,
@@ -47,12 +48,16 @@ class IntegerRowsOf {
   }
 
  private:
-  int64_t PerRow() const { return k_ / 4 + k_ / 32 + k_ / sum_group_; }
+  int64_t PerRow() const { return k_ / 4 + k_ / 32 + 2 * (k_ / sum_group_); }
   int64_t width(int64_t b) const { return std::min(kBlockRows, m_ - b * kBlockRows); }
   float* block(int64_t b) const { return numbers_ + b * kBlockRows * PerRow(); }
   int32_t* quads(int64_t b) const { return reinterpret_cast<int32_t*>(block(b)); }
   float* scales(int64_t b) const { return block(b) + width(b) * (k_ / 4); }
   float* sums(int64_t b) const { return scales(b) + width(b) * (k_ / 32); }
+
+  int32_t* raises(int64_t b) const {
+    return reinterpret_cast<int32_t*>(sums(b) + width(b) * (k_ / sum_group_));
+  }
 
   int64_t m_, k_, group_, sum_group_;
   float* numbers_;

@@ -64,7 +64,8 @@ struct QuantCodes {
   const uint16_t* values16;  // the same in bfloat16 (exact)
   const uint8_t* raised;     // the same + zero, in 0 .. 255
   float zero;
-  bool direct;  // raised[code] == code
+  int zero_bits;  // zero == 2^zero_bits, in a matrix without offsets
+  bool direct;    // raised[code] == code
 };
 
 // Where a plane of 1, 2 or 4 bits keeps pair p (quant.inl). Bit 1 of p is the field's highest bit,
@@ -145,32 +146,36 @@ inline constexpr int64_t kQuadSteps = 8;                        // quads in 32 k
 inline constexpr int kQuadOrder[8] = {0, 4, 1, 5, 2, 6, 3, 7};  // k of two quads, byte by byte
 
 // `count` rows of x, k a multiple of 32. quads: [k / 4][count]; scales: [k / 32][count]; sums, over
-// `sum_group` k (16 or 32), of scale * q: [k / sum_group][count]. An infinity or NaN makes its
-// group's scale NaN.
+// `sum_group` k (16 or 32), of scale * q, and raises, of -q: [k / sum_group][count]. An infinity or
+// NaN makes its group's scale NaN.
 struct IntegerPackCall {
   const void* source;
   bool bf16;
   int64_t stride, count, k, sum_group;
   int32_t* quads;
   float *scales, *sums;
+  int32_t* raises;
 };
 
-// y[r][c] = sum over groups of d[c] * scale[r] * (integers' product) + (m[c] - zero * d[c]) *
-// sums[r], the integers of w raised by `zero`. rows <= kBlockRows, cols <= kPanel. group: of the
-// weight.
+// The integers of w are raised by `zero`, 2^raised where there are no offsets. Without offsets
+//   y[r][c] = sum over groups of d[c] * scale[r] * (integers' product + raises[r] * zero),
+// else of d[c] * scale[r] * (integers' product) + (m[c] - zero * d[c]) * sums[r]. rows <=
+// kBlockRows, cols <= kPanel. group: of the weight.
 struct IntegerTile {
   const int32_t* quads;
   const float *scales, *sums;
+  const int32_t* raises;
   int64_t rows, k, group, cols;
   float* y;
   int64_t y_stride;
 };
 // Bytes of one panel: [k / 32][half of 16 rows][quad][row][4]; d and m: (groups, kPanel), m with
-// the zero taken away.
+// the zero taken away; null: no offsets.
 struct IntegerCall {
   IntegerTile tile;
   const uint8_t* bytes;
   const float *d, *m;
+  int raised;
   Ahead codes, scales;  // per group of the weight
 };
 struct IntegerCodesCall {

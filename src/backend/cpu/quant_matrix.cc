@@ -57,6 +57,8 @@ void QuantMatrix::Describe(const StoredMatrix& matrix) {
   for (int c = 0; c < 1 << bits_; ++c)
     direct_ = direct_ && values_[c] == values_[0] + static_cast<float>(c);
   zero_ = direct_ ? -values_[0] : 128;
+  zero_bits_ = std::countr_zero(static_cast<uint32_t>(zero_));
+  LEM_CHECK(has_offset_ || zero_ == static_cast<float>(1u << zero_bits_));
   for (int c = 0; c < 1 << bits_; ++c) {
     values16_[c] = FloatToBFloat16(values_[c]);
     raised_[c] = static_cast<uint8_t>(values_[c] + zero_);

@@ -35,7 +35,9 @@ class QuantMatrix {
   bool has_offset() const { return has_offset_; }
   uint64_t bytes() const { return panels() * (panel_code_bytes_ + panel_scale_bytes_); }
 
-  QuantCodes codes() const { return {bits_, values_, values16_, raised_, zero_, direct_}; }
+  QuantCodes codes() const {
+    return {bits_, values_, values16_, raised_, zero_, zero_bits_, direct_};
+  }
   const uint8_t* PanelCodes(int64_t panel) const { return Data() + panel * panel_code_bytes_; }
   QuantScales PanelScales(int64_t panel) const;
   // Of the groups around one block of 32 k; *first is the number of the first of them.
@@ -76,6 +78,7 @@ class QuantMatrix {
   uint16_t values16_[256] = {};
   uint8_t raised_[256] = {};
   float zero_ = 0;
+  int zero_bits_ = 0;
   bool direct_ = true;
   Bytes bytes_;
   int64_t panel_code_bytes_ = 0, panel_scale_bytes_ = 0;

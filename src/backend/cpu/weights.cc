@@ -180,9 +180,11 @@ class IntegerWeight final : public CpuWeight {
     const int64_t expanded = bits == 8 ? 0 : cols() * kPanel / 4;
     float* d = scratch.Reserve(2 * scales + expanded);
     float* m = d + scales;
-    integers_.expand_scales(q_.PanelScales(panel), q_.codes().zero, d, m);
     call->d = d;
-    call->m = m;
+    call->m = q_.has_offset() ? m : nullptr;
+    call->raised = q_.codes().zero_bits;
+    integers_.expand_scales(q_.PanelScales(panel), q_.codes().zero, d,
+                            q_.has_offset() ? m : nullptr);
     call->bytes = q_.PanelCodes(panel);
     if (bits < 8) {
       auto* bytes = reinterpret_cast<uint8_t*>(m + scales);

@@ -16,7 +16,7 @@ namespace {
 
 // Raised when the same settings would give another answer than before: a corrected prompt, a
 // corrected sampler; 2: attention over a bfloat16 cache rounds on AVX-512.
-constexpr int kAnswerRevision = 2;
+constexpr int kAnswerRevision = 3;
 
 // 0.3f as 0.3, not as 0.300000011920929.
 Json Decimal(float value) { return Json(std::stod(fmt::format("{}", value))); }
