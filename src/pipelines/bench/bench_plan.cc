@@ -15,7 +15,8 @@ namespace lem {
 namespace {
 
 // Raised when the same settings would give another answer than before: a corrected prompt, a
-// corrected sampler; 2: attention over a bfloat16 cache rounds on AVX-512.
+// corrected sampler; 2: attention over a bfloat16 cache rounds on AVX-512; 3: int8 raises in
+// integers.
 constexpr int kAnswerRevision = 3;
 
 // 0.3f as 0.3, not as 0.300000011920929.
