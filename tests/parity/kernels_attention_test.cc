@@ -148,6 +148,61 @@ TEST(AttentionParity, CachedReadsPrefixAndRing) {
     }
 }
 
+// Decoding reads a bfloat16 cache otherwise than a prompt of many rows does. Every position once
+// with the rows of a long call, once with `step` rows at a time through a ring that wraps: the same
+// bits.
+void ExpectFewLikeMany(const KernelSet& set, const Case& c, size_t prefix, size_t step) {
+  const size_t length = 150, width = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
+  const TestMat q(length, width, 3, 2), k(length, kv, 4, 2), v(length, kv, 5);
+  // Rows that were never written hold NaN: none may be read into a result.
+  std::vector<std::vector<BFloat16>> store;
+  const auto ring = [&](size_t rows) {
+    const auto half = [&] {
+      store.emplace_back(rows * (kv + 1), BFloat16{0x7fc0});
+      return MatrixView<BFloat16>{store.back().data(), rows, kv, kv + 1};
+    };
+    const auto keys = half();
+    return KvRing{keys, half()};
+  };
+  const auto write = [&](size_t begin, size_t end, size_t at, const KvRing& to) {
+    set.backend->StoreKv(ConstMat(k).Rows(begin, end), ConstMat(v).Rows(begin, end), at, to);
+  };
+  const size_t own_rows = length - prefix;
+  const KvRing shared = prefix ? ring(prefix) : KvRing{}, many_own = ring(own_rows);
+  const KvRing few_own =
+      ring(c.window > 0 ? std::min(own_rows, size_t(c.window) - 1 + step) : own_rows);
+  if (prefix) write(0, prefix, 0, shared);
+  write(prefix, length, 0, many_own);
+  TestMat many(length, width), few(length, width);
+  const CachedSegment all{prefix, length, int64_t(prefix), int64_t(prefix), shared, many_own};
+  set.backend->AttentionCached(ShapeOf(c), {&all, 1}, q, many);
+  for (size_t row = prefix; row < length; row += step) {
+    const size_t end = std::min(row + step, length);
+    write(row, end, row - prefix, few_own);
+    const CachedSegment part{row, end, int64_t(row), int64_t(prefix), shared, few_own};
+    set.backend->AttentionCached(ShapeOf(c), {&part, 1}, q, few);
+  }
+  EXPECT_TRUE(few.GuardsHold());
+  EXPECT_EQ(FloatRows(many, {prefix, length}), FloatRows(few, {prefix, length}))
+      << set.name << ": " << c.heads << " heads of " << c.head_dim << " over " << c.kv_heads
+      << ", window " << c.window << ", softcap " << c.softcap << ", prefix " << prefix << ", "
+      << step << " rows at a time";
+}
+
+TEST(AttentionParity, FewQueriesGiveTheBitsOfMany) {
+  for (const KernelSet& set : KernelSets()) {
+    for (int heads = 1; heads <= 9; ++heads)
+      for (const int window : {0, 20, 70})
+        ExpectFewLikeMany(set, {heads, 1, heads % 2 ? 64 : 80, window, 0}, heads % 3 * 37, 1);
+    for (const int head_dim : {5, 8, 12, 16, 24, 32, 40, 56, 72, 80, 96, 120, 128, 256})
+      for (const size_t prefix : {0, 67})
+        ExpectFewLikeMany(set, {6, 2, head_dim, head_dim % 3 * 33, 0}, prefix, 1);
+    for (const size_t step : {1, 2, 4})
+      for (const int window : {0, 1, 40, 64})
+        ExpectFewLikeMany(set, {4, 2, 64, window, 20}, 33, step);
+  }
+}
+
 // d(sum(d_o * o)) / dq, dk, dv for random directions: the complex step along one direction is
 // exact.
 TEST(AttentionParity, BackwardMatchesTheComplexStep) {

@@ -110,35 +110,29 @@ LEM_INLINE BlockRange RangeOf(int64_t position, int64_t window, int64_t block) {
   return {low, high};
 }
 
-// s becomes exp(z - m); returns m and the sum.
+// s becomes exp(z - m), zero where keys are masked; returns m and the sum. Of 16 keys that are all
+// masked nothing is read: they would add exact zeros.
 static MaxAndSum SoftmaxBlock(const AttentionTask& t, BlockRange range, float* s) {
-  F16x z[4], top = Set(-__builtin_inff()), sum = Set(0);
-  for (int c = 0; c < 4; ++c) {
-    z[c] = Visible(Capped(Load(s + c * 16), t.scale, t.softcap), c * 16, range.low, range.high);
-    top = Max(z[c], top);
+  F16x top = Set(-__builtin_inff()), sum = Set(0);
+  if (range.low > range.high) {
+    Fill(s, kKeyBlock, 0);
+    return {0, 0};
+  }
+  const int64_t first = range.low / 16 * 16, last = range.high / 16 * 16 + 16;
+  for (int64_t j = first; j < last; j += 16) {
+    const F16x z = Visible(Capped(Load(s + j), t.scale, t.softcap), j, range.low, range.high);
+    top = Max(z, top);
+    Store(s + j, z);
   }
   const float max = MaxLanes(top);
-  for (int c = 0; c < 4; ++c) {
-    const F16x p = Exp(z[c] - Set(max));
+  for (int64_t j = first; j < last; j += 16) {
+    const F16x p = Exp(Load(s + j) - Set(max));
     sum = sum + p;
-    Store(s + c * 16, p);
+    Store(s + j, p);
   }
+  Fill(s, first, 0);
+  Fill(s + last, kKeyBlock - last, 0);
   return {max, SumLanes(sum)};
-}
-
-// (m, l, o) <- merge with a block's (m, l, o)
-LEM_INLINE void MergeBlock(MaxAndSum block, const float* block_o, int64_t dim, float* m, float* l,
-                           float* o) {
-  const float top = block.max > *m ? block.max : *m;
-  float pair[kLanes] = {};
-  pair[0] = *m - top;
-  pair[1] = block.max - top;
-  Store(pair, Exp(Load(pair)));
-  const F16x old = Set(pair[0]), fresh = Set(pair[1]);
-  for (int64_t d = 0; d < dim; d += kLanes)
-    Store(o + d, Load(o + d) * old + Load(block_o + d) * fresh);
-  *l = *l * pair[0] + block.sum * pair[1];
-  *m = top;
 }
 
 // The parts of a task's scratch.
@@ -167,20 +161,25 @@ LEM_INLINE bool UsesPairs(const AttentionTask& t) {
 
 static void PackQueryPairs(const AttentionTask& t, const AttentionSpace& w) {
   const int64_t dim = PaddedDim(t.head_dim);
+  if (t.n <= kFewQueries) {
+    for (int64_t i = 0; i < t.n; ++i) PackUnitRow(t.q[i], t.head_dim, w.qa + i * dim);
+    return;
+  }
   float* rows = w.o;  // not used yet
   for (int64_t i = 0; i < t.n; ++i) CopyRow(t.q[i], false, t.head_dim, dim, rows + i * dim);
   PackUnits<PairUnits>({rows, false, false, dim, t.n, t.n, t.head_dim, w.qa});
 }
 
-// 64 rows of keys or values, where they lie if they lie one after the other, else in `copy`, zeros
-// where there are none.
+// `count` rows of keys or values from position `first` on, where they lie if they lie one after the
+// other, else in `copy`, zeros where there are none.
 struct RowBlock {
   const void* rows;
   int64_t stride;
 };
-static RowBlock RowsOfBlock(const AttentionTask& t, int64_t block, bool keys, uint16_t* copy) {
-  for (int64_t j = 0; j < kKeyBlock;) {
-    const int64_t p = block + j;
+static RowBlock RowsFrom(const AttentionTask& t, int64_t first, int64_t count, bool keys,
+                         uint16_t* copy) {
+  for (int64_t j = 0; j < count;) {
+    const int64_t p = first + j;
     uint16_t* to = copy + j * t.head_dim;
     if (p < t.begin || p >= t.end) {
       __builtin_memset(to, 0, t.head_dim * 2);
@@ -190,12 +189,12 @@ static RowBlock RowsOfBlock(const AttentionTask& t, int64_t block, bool keys, ui
     const KeyRing& ring = t.rings[p >= t.split];
     const int64_t stride = keys ? ring.k_stride : ring.v_stride;
     const int64_t row = (p - ring.first) % ring.capacity;
-    int64_t run = kKeyBlock - j;  // within one ring, before its end
+    int64_t run = count - j;  // within one ring, before its end
     if (run > t.end - p) run = t.end - p;
     if (run > ring.capacity - row) run = ring.capacity - row;
     if (p < t.split && run > t.split - p) run = t.split - p;
     const void* from = RowAt(keys ? ring.k : ring.v, true, stride, row);
-    if (run == kKeyBlock) return {from, stride};
+    if (run == count) return {from, stride};
     for (int64_t i = 0; i < run; ++i)
       __builtin_memcpy(to + i * t.head_dim, RowAt(from, true, stride, i), t.head_dim * 2);
     j += run;
@@ -207,8 +206,10 @@ static RowBlock RowsOfBlock(const AttentionTask& t, int64_t block, bool keys, ui
 static void ScorePairs(const AttentionTask& t, const AttentionSpace& w, int64_t block) {
   const int64_t dim = PaddedDim(t.head_dim), half = kKeyBlock / 2;
   // Pairs fill half of kt and of vt.
-  const RowBlock k = RowsOfBlock(t, block, true, reinterpret_cast<uint16_t*>(w.kt + half * dim));
-  const RowBlock v = RowsOfBlock(t, block, false, reinterpret_cast<uint16_t*>(w.vt + half * dim));
+  const RowBlock k =
+      RowsFrom(t, block, kKeyBlock, true, reinterpret_cast<uint16_t*>(w.kt + half * dim));
+  const RowBlock v =
+      RowsFrom(t, block, kKeyBlock, false, reinterpret_cast<uint16_t*>(w.vt + half * dim));
   for (int64_t side = 0; side < 2; ++side) {
     float* panel = w.kt + side * 16 * dim;
     PackUnits<PairUnits>({RowAt(k.rows, true, k.stride, side * 32), true, false, k.stride, 32, 32,
@@ -224,6 +225,45 @@ static void WeighPairs(const AttentionTask& t, const AttentionSpace& w, float* r
   PackUnits<PairUnits>({w.s, false, false, kKeyBlock, n, n, kKeyBlock, w.pt});
   Multiply<PairUnit>({w.pt, n, w.vt, dim, kKeyBlock / 2, n, dim, record, dim, 1.0f, false});
 }
+
+// The groups of 16 keys of a block, [first, last), that the task sees at all. The others have a
+// probability of exactly zero and zeros as values, so leaving them out gives the same bits.
+struct GroupRange {
+  int64_t first, last;
+};
+LEM_INLINE GroupRange GroupsOf(const AttentionTask& t, int64_t block) {
+  const int64_t first = t.begin - block, last = t.end - block;
+  return {first > 0 ? first / 16 : 0, last < kKeyBlock ? (last + 15) / 16 : kKeyBlock / 16};
+}
+static void FindGroups(const AttentionTask& t, GroupRange range, int64_t block, bool keys,
+                       float* space, RowGroup* groups) {
+  for (int64_t g = range.first; g < range.last; ++g) {
+    const int64_t p = block + g * 16;
+    uint16_t* copy = reinterpret_cast<uint16_t*>(space) + g * 16 * t.head_dim;
+    const RowBlock rows = RowsFrom(t, p, 16, keys, copy);
+    // The processor fetches whole rows ahead by itself, but not one head's part of each.
+    const bool gaps = rows.rows != copy && rows.stride > t.head_dim;
+    const int64_t ahead = gaps && p + kKeyBlock < t.end ? kKeyBlock * rows.stride : 0;
+    groups[g] = {static_cast<const uint16_t*>(rows.rows), rows.stride, ahead};
+  }
+}
+static void ScoreFewPairs(const AttentionTask& t, const AttentionSpace& w, int64_t block) {
+  const GroupRange range = GroupsOf(t, block);
+  RowGroup groups[kKeyBlock / 16];
+  FindGroups(t, range, block, true, w.kt, groups);
+  kFewProducts[t.n].score(groups + range.first, range.last - range.first,
+                          {w.qa, PaddedDim(t.head_dim)}, t.head_dim, w.s + range.first * 16);
+}
+static void WeighFewPairs(const AttentionTask& t, const AttentionSpace& w, int64_t block,
+                          float* record) {
+  const GroupRange range = GroupsOf(t, block);
+  RowGroup groups[kKeyBlock / 16];
+  FindGroups(t, range, block, false, w.vt, groups);
+  const int64_t units = kKeyBlock / 2;
+  for (int64_t i = 0; i < t.n; ++i) PackUnitRow(w.s + i * kKeyBlock, kKeyBlock, w.pt + i * units);
+  kFewProducts[t.n].weigh(groups + range.first, range.last - range.first,
+                          {w.pt + range.first * 8, units}, t.head_dim, record);
+}
 #endif
 
 static void PackQueries(const AttentionTask& t, const AttentionSpace& w) {
@@ -238,12 +278,7 @@ static void SoftmaxRows(const AttentionTask& t, const AttentionSpace& w, int64_t
                         float* l) {
   for (int64_t i = 0; i < t.n; ++i) {
     const BlockRange range = RangeOf(t.position[i], t.window, block);
-    MaxAndSum sum = {0, 0};
-    if (range.low <= range.high) {
-      sum = SoftmaxBlock(t, range, w.s + i * kKeyBlock);
-    } else {
-      Fill(w.s + i * kKeyBlock, kKeyBlock, 0);
-    }
+    const MaxAndSum sum = SoftmaxBlock(t, range, w.s + i * kKeyBlock);
     m[i] = sum.max;
     l[i] = sum.sum;
   }
@@ -256,6 +291,11 @@ static void ComputeBlock(const AttentionTask& t, const AttentionSpace& w, int64_
   float* const m = record + n * dim;
 #if defined(__AVX512BF16__)
   if (UsesPairs(t)) {
+    if (t.n <= kFewQueries) {
+      ScoreFewPairs(t, w, block);
+      SoftmaxRows(t, w, block, m, m + n);
+      return WeighFewPairs(t, w, block, record);
+    }
     ScorePairs(t, w, block);
     SoftmaxRows(t, w, block, m, m + n);
     return WeighPairs(t, w, record);
@@ -274,11 +314,29 @@ static void StartRows(const AttentionTask& t, const AttentionSpace& w) {
   Fill(w.l, t.n, 0);
 }
 
+// (m, l, o) of every row <- merged with a block's (m, l, o)
 static void MergeRecord(const AttentionTask& t, const AttentionSpace& w, const float* record) {
   const int64_t dim = PaddedDim(t.head_dim), n = t.n;
   const float *m = record + n * dim, *l = m + n;
-  for (int64_t i = 0; i < n; ++i)
-    if (l[i] != 0) MergeBlock({m[i], l[i]}, record + i * dim, dim, w.m + i, w.l + i, w.o + i * dim);
+  ForLanes(n, [&](int64_t first, int64_t lanes) {
+    const F16x before = At(w.m, first, lanes), block = At(m, first, lanes);
+    const F16x top = Max(block, before);
+    float tops[kLanes], olds[kLanes], news[kLanes];
+    Store(tops, top);
+    Store(olds, Exp(before - top));
+    Store(news, Exp(block - top));
+    for (int64_t j = 0; j < lanes; ++j) {
+      const int64_t i = first + j;
+      if (l[i] == 0) continue;
+      w.m[i] = tops[j];
+      w.l[i] = w.l[i] * olds[j] + l[i] * news[j];
+      const F16x old = Set(olds[j]), fresh = Set(news[j]);
+      const float* from = record + i * dim;
+      float* o = w.o + i * dim;
+      for (int64_t d = 0; d < dim; d += kLanes)
+        Store(o + d, Load(o + d) * old + Load(from + d) * fresh);
+    }
+  });
 }
 
 static void FinishRows(const AttentionTask& t, const AttentionSpace& w) {
@@ -337,9 +395,9 @@ struct PairOperands {
 #endif
 
 struct BackwardTile {
-  float *qa, *da, *qt, *dt;       // queries and d_o: packed over dim, (., n), and over rows, (., dim)
-  float *s, *ds;                  // (n, 64) P, (n, 64) dS
-  float *pt, *dst, *dsa;          // packed over rows, (., 64): P and dS; dS packed over keys, (., n)
+  float *qa, *da, *qt, *dt;  // queries and d_o: packed over dim, (., n), and over rows, (., dim)
+  float *s, *ds;             // (n, 64) P, (n, 64) dS
+  float *pt, *dst, *dsa;     // packed over rows, (., 64): P and dS; dS packed over keys, (., n)
   const float *kt, *vtt, *krows;  // keys and values packed over dim in panels, keys over rows
   float *dk, *dv;                 // (64, dim)
 };
@@ -424,7 +482,7 @@ static void AttentionBackwardWith(const AttentionBackwardTask& t) {
   float *da = qa + kQueryBlock * dim, *qt = da + kQueryBlock * dim, *dt = qt + kQueryBlock * dim;
   constexpr int64_t kScores = kQueryBlock * kKeyBlock;
   float *s = dt + kQueryBlock * dim, *ds = s + kScores, *pt = ds + kScores;
-  const BackwardTile w{qa, da, qt, dt,  s,     ds, pt, pt + kScores, pt + 2 * kScores,
+  const BackwardTile w{qa, da,  qt,    dt, s, ds, pt, pt + kScores, pt + 2 * kScores,
                        kt, vtt, krows, dk, dv};
   for (int64_t h = 0; h < t.heads; ++h)
     for (int64_t i = 0; i < t.tokens; ++i) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 // One table of CPU kernels per instruction set; PickKernels() chooses once, at start.
 //
-//   lanes.inl elementwise.inl gemm.inl pack.inl quant.inl codes.inl integer.inl attention.inl
-//                                                            the code, written once
+//   lanes.inl elementwise.inl gemm.inl pack.inl quant.inl codes.inl integer.inl attention_few.inl
+//   attention.inl                                            the code, written once
 //   kernels_portable.cc kernels_avx2.cc kernels_avx512.cc    compile it per set
 //
 // Products work on packed operands of 32-bit units. In float32 a unit is one number and a step is

@@ -22,6 +22,7 @@ namespace avx512 {
 #include "backend/cpu/quant.inl"
 #include "backend/cpu/codes.inl"
 #include "backend/cpu/integer.inl"
+#include "backend/cpu/attention_few.inl"
 #include "backend/cpu/attention.inl"
 #include "backend/cpu/table.inl"
 // clang-format on
