@@ -150,7 +150,31 @@ def training(page):
               "adapter (forward and two gradients), V D the head (logits and their gradient back), over the seconds and the bfloat16 ceiling. " +
               "; ".join(f"{entry.label}: {entry.found['flops_per_step'] / 1e9:,.0f} GFLOP for {entry.found['tokens_per_step']:.0f} tokens, planned peak "
                         f"{gigabytes(entry.found['planned_bytes'])} GB" for entry in entries) + "."]
+    lines += budget_rows(entries)
     page.section("Training", lines, of=entries)
+
+
+def budget_rows(entries):
+    """One step of each model, taken apart."""
+    lines = []
+    for entry in entries:
+        budget, machine = entry.found.get("budget"), entry.record["machine"]
+        if not budget:
+            continue
+        whole, flops, memory = budget["seconds_per_step"], machine["gemm_bfloat16_flops"], machine["read_bytes_per_second"]
+        lines += ["", f"One step of {entry.label} in the first epoch, {whole:.3f} s, by `lem train --profile`: operations of products, bytes of their operands and results "
+                  "read and written once, against the ceilings.", "", "| work | ms | of the step | GFLOP | of the GEMM ceiling | MB | of the read ceiling |",
+                  "|---|--:|--:|--:|--:|--:|--:|"]
+        for part in budget["parts"]:
+            seconds = part["seconds"]
+            products = f"{part['operations'] / 1e9:.1f} | {100 * part['operations'] / seconds / flops:.0f} %" if part["operations"] else " | "
+            lines.append(f"| {part['work']} | {1e3 * seconds:.1f} | {100 * seconds / whole:.1f} % | {products} | {part['bytes'] / 1e6:.0f} | "
+                         f"{100 * part['bytes'] / seconds / memory:.0f} % |")
+        lines.append(f"| optimizer, gathering of rows, the program | {1e3 * budget['rest']:.1f} | {100 * budget['rest'] / whole:.1f} % | | | | |")
+    if lines:
+        lines += ["", "\"logits, gradient of inputs\" counts the whole product; what is negligible is left out (docs/numerics.md), so that it can pass the ceiling. "
+                  "Bytes of an operand that is still in the cache can pass the read ceiling."]
+    return lines
 
 
 def training_targets(page, model, found, peak):

@@ -42,7 +42,7 @@ def lem_train(bench, arguments, skip=1, epoch=0, **options):
     mean = targets_of(steps[:epoch]) / epoch if epoch else targets_of(first) / len(first)
     return {"seconds_per_step": seconds_of(first) / targets_of(first) * mean, "targets": mean,
             "seconds_per_step_later": seconds_of(later) / len(later) if later else None, "peak_bytes": done.peak_bytes,
-            "steps": len(steps), "seconds": done.seconds, "loss": steps[-1]["loss"]}
+            "steps": len(steps), "seconds": done.seconds, "loss": steps[-1]["loss"]} | ({"out": done.out} if "--json" in arguments else {})
 
 
 def plan_of(bench, arguments):
@@ -64,11 +64,21 @@ def client_run(bench, model, out, key, *arguments):
         bench.say(model, key, refusal)
 
 
+def budget_of(bench, arguments, steps):
+    """Seconds, operations and bytes of each kind of work in a step of the first epoch, and the seconds that are none of them."""
+    done = lem_train(bench, arguments, skip=0)
+    parts = last_json(done.pop("out"))["profile"]
+    whole = done["seconds_per_step"]
+    return {"seconds_per_step": whole, "rest": whole - sum(p["seconds"] for p in parts) / steps,
+            "parts": [{"work": p["work"], **{key: p[key] / steps for key in ("calls", "seconds", "operations", "bytes")}} for p in parts]}
+
+
 def measure_peers(bench, model):
     sizes = bench.sizes(model)
     data, gguf, folder = gsm8k_rows(bench, sizes.rows), bench.gguf(model), bench.folder(model)
     arguments = lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=sizes.rows, more=["--mask", "prompt"])
-    plan = plan_of(bench, lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=sizes.rows // 2, more=["--mask", "prompt"]))  # of one epoch
+    epoch = lem_arguments(gguf, data, batch=2, layers=LAYERS, iters=sizes.rows // 2, more=["--mask", "prompt"])
+    plan = plan_of(bench, epoch)
     out = {"lem": [], "peft": [], "mlx": [], "flops_per_step": plan["flops"] / plan["iterations"], "tokens_per_step": plan["tokens_per_iteration"],
            "planned_bytes": plan_of(bench, arguments)["memory_bytes"]["total"], "reasons": {}, "random": bench.is_shape(model), "rows": sizes.rows,
            "cut": sizes.cut}
@@ -78,6 +88,7 @@ def measure_peers(bench, model):
         if not math.isfinite(out["lem"][-1]["loss"]):
             raise Refused(f"lem's loss on {model} is not finite")
         client_run(bench, model, out, "peft", "hf", "train_peft.py", folder, data / "train.jsonl", bench.threads_used, LAYERS)
+    out["budget"] = budget_of(bench, [*epoch, "--profile", "--json"], sizes.rows // 2)
     client_run(bench, model, out, "mlx", "mlx", "train_mlx.py", folder, data / "train.jsonl", LAYERS, sizes.cut)
     return out
 

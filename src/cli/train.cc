@@ -61,7 +61,7 @@ int Train(const Arguments& arguments) {
     return 0;
   }
   const TrainResult result = lem::Train(options, BackendByName(options.device), console);
-  if (machine.json) Print(ToJson(result).Dump() + "\n");
+  Print(machine.json ? ToJson(result).Dump() + "\n" : ProfileText(result));
   return 0;
 }
 

@@ -57,6 +57,8 @@ constexpr Row kOurs[] = {
     {"--log", Kind::kText, "log", "write one JSON row per step to this file"},
     {"--ceilings", Kind::kSwitch, "ceilings",
      "measure this machine's matrix products and say each step's share of them"},
+    {"--profile", Kind::kSwitch, "profile",
+     "count seconds, operations and bytes of each kind of work, and print them at the end"},
     {"--dtype", Kind::kText, "dtype", "how matrix products round their operands",
      "bfloat16|float32"},
     {"--chat-template", Kind::kText, "chat_template", "auto, a built-in name, or a file"},

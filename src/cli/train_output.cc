@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 #include "cli/train_output.h"
 
+#include <fmt/format.h>
+
 #include "pipelines/train/console_lines.h"
 
 namespace lem::cli {
@@ -56,6 +58,21 @@ void TrainConsole::OnReport(const ReportEvent& event) { Line(ReportLine(event));
 void TrainConsole::OnSave(const SaveEvent& event) { Line(SaveLine(event)); }
 void TrainConsole::OnTest(double loss, int64_t) { Line(TestLine(loss)); }
 
+std::string ProfileText(const TrainResult& result) {
+  if (result.profile.empty()) return "";
+  double total = 0;
+  for (const ProfilePart& p : result.profile) total += p.seconds;
+  std::string text = fmt::format("{:<36}{:>8}{:>10}{:>7}{:>10}{:>10}\n", "work", "calls", "seconds",
+                                 "%", "GFLOP/s", "GB/s");
+  for (const ProfilePart& p : result.profile) {
+    const std::string rate =
+        p.operations > 0 ? fmt::format("{:.0f}", p.operations / p.seconds / 1e9) : "";
+    text += fmt::format("{:<36}{:>8}{:>10.3f}{:>7.1f}{:>10}{:>10.1f}\n", p.name, p.calls, p.seconds,
+                        100 * p.seconds / total, rate, p.bytes / p.seconds / 1e9);
+  }
+  return text;
+}
+
 Json ToJson(const TrainResult& r) {
   Json out = Json::MakeObject();
   out.Set("iterations", Json(r.iterations));
@@ -70,6 +87,16 @@ Json ToJson(const TrainResult& r) {
   out.Set("adapter_file", r.adapter_file.empty() ? Json() : Json(r.adapter_file.string()));
   out.Set("seconds", Json(r.seconds));
   out.Set("peak_memory_bytes", Count(r.peak_memory_bytes));
+  if (r.profile.empty()) return out;
+  Json::Array profile;
+  for (const ProfilePart& p : r.profile) {
+    profile.push_back(Json(Json::Object{{"work", p.name},
+                                        {"calls", p.calls},
+                                        {"seconds", p.seconds},
+                                        {"operations", p.operations},
+                                        {"bytes", p.bytes}}));
+  }
+  out.Set("profile", Json(std::move(profile)));
   return out;
 }
 

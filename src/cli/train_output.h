@@ -33,6 +33,7 @@ class TrainConsole final : public TrainObserver {
 };
 
 Json ToJson(const TrainResult& result);
+std::string ProfileText(const TrainResult& result);  // empty without --profile
 Json ToJson(const TrainPlan& plan);
 
 }  // namespace lem::cli

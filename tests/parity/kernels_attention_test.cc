@@ -260,15 +260,16 @@ TEST(AttentionParity, RoundedGradientsAreCloseToTheExactOnes) {
     for (const KernelSet& set : KernelSets()) {
       const auto gradients = [&](Precision precision) {
         AttentionShape shape = ShapeOf(c);
+        shape.precision = precision;
         TestMat o(200, width), lse(200, c.heads);
         set.backend->Attention(shape, kSegments, q, k, v, o, lse);
-        shape.precision = precision;
+        EXPECT_TRUE(o.GuardsHold() && lse.GuardsHold());
         return OnOneAndTwoThreads("rounded attention backward on " + set.name, [&] {
           TestMat dq(200, width), dk(200, kv), dv(200, kv);
           set.backend->AddAttentionBackward(shape, kSegments, q, k, v, o, lse, d_o, dq, dk, dv);
           EXPECT_TRUE(dq.GuardsHold() && dk.GuardsHold() && dv.GuardsHold());
           auto all = dq.Values();
-          for (const TestMat* m : {&dk, &dv})
+          for (const TestMat* m : {&dk, &dv, &o})
             for (const float x : m->Values()) all.push_back(x);
           return all;
         });

@@ -161,6 +161,7 @@ void RunAttention(const Kernels& kernels, const AttentionShape& s,
                          0,
                          false,
                          false};
+      t.task.rounded = s.precision == Precision::kBFloat16;
       t.task.scratch = t.Scratch();
       kernels.attention(t.task);
     }

@@ -2,7 +2,7 @@
 // One table of CPU kernels per instruction set; PickKernels() chooses once, at start.
 //
 //   lanes.inl elementwise.inl gemm.inl pack.inl quant.inl codes.inl integer.inl attention_few.inl
-//   attention.inl                                            the code, written once
+//   attention.inl attention_backward.inl                     the code, written once
 //   kernels_portable.cc kernels_avx2.cc kernels_avx512.cc    compile it per set
 //
 // Products work on packed operands of 32-bit units. In float32 a unit is one number and a step is
@@ -219,6 +219,7 @@ struct AttentionTask {
   float scale, softcap;
   int64_t window, begin, end, split;
   KeyRing rings[2];
+  bool rounded;  // operands may be rounded to bfloat16; rings[1] holds float32, position p in row p
   float* scratch;  // AttentionScratch(n, head_dim) floats
 };
 

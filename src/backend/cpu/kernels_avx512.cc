@@ -24,6 +24,7 @@ namespace avx512 {
 #include "backend/cpu/integer.inl"
 #include "backend/cpu/attention_few.inl"
 #include "backend/cpu/attention.inl"
+#include "backend/cpu/attention_backward.inl"
 #include "backend/cpu/table.inl"
 // clang-format on
 }  // namespace avx512

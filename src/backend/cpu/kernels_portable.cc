@@ -17,6 +17,7 @@ namespace portable {
 #include "backend/cpu/codes.inl"
 #include "backend/cpu/integer.inl"
 #include "backend/cpu/attention.inl"
+#include "backend/cpu/attention_backward.inl"
 #include "backend/cpu/table.inl"
 // clang-format on
 }  // namespace portable

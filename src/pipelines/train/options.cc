@@ -67,6 +67,7 @@ const Field kFields[] = {
     {"resume", &T::resume, false},
     {"log", &T::log, false},
     {"ceilings", &T::ceilings, false},
+    {"profile", &T::profile, false},
 };
 
 // mlx-lm writes null where nothing was given.

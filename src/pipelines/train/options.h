@@ -58,6 +58,7 @@ struct TrainOptions {
   uint64_t memory_limit = 0;  // bytes the run may take; 0: what is available
   bool keep_frozen = true;    // what the frozen blocks give, between epochs, while memory allows
   bool ceilings = false;      // measure what the machine can do, and say each step's share of it
+  bool profile = false;       // count what each kind of work takes
 
   Json extra = Json::MakeObject();  // unknown YAML keys, kept for adapter_config.json
 

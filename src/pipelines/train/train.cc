@@ -175,8 +175,12 @@ TrainResult Train(const TrainOptions& given, Backend& backend, TrainObserver& ob
     observer.OnWarning("--report-to: no such service is contacted; --log FILE writes the numbers");
   }
   const std::unique_ptr<TrainInputs> inputs = TrainInputs::Open(options, observer);
-  TrainResult result = options.train ? TrainAndTest(options, backend, *inputs, observer)
-                                     : TestOnly(options, backend, *inputs, observer);
+  Profile profile;
+  const std::unique_ptr<Backend> counting = MakeProfiledBackend(backend, profile);
+  Backend& used = options.profile ? *counting : backend;
+  TrainResult result = options.train ? TrainAndTest(options, used, *inputs, observer)
+                                     : TestOnly(options, used, *inputs, observer);
+  result.profile = profile.Parts();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.peak_memory_bytes = PeakMemoryBytes();
   return result;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "backend/backend.h"
+#include "backend/profile.h"
 #include "pipelines/train/observer.h"
 #include "pipelines/train/options.h"
 
@@ -23,6 +24,7 @@ struct TrainResult {
   std::filesystem::path adapter_file;  // empty when only tested
   double seconds = 0;
   uint64_t peak_memory_bytes = 0;
+  std::vector<ProfilePart> profile;  // with options.profile: of all passes
 };
 
 // Trains and/or tests. Throws UsageError, Error, and Interrupted after a stop was requested and the
