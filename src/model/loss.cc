@@ -8,10 +8,10 @@
 namespace lem {
 namespace {
 
-// At most 192 MiB of logits, 192 rows of Gemma's vocabulary: the head's panels are expanded again
+// At most 320 MiB of logits, 320 rows of Gemma's vocabulary: the head's panels are expanded again
 // for every chunk of rows.
 size_t RowsAtOnce(int vocab) {
-  constexpr size_t kLogits = size_t{48} << 20;
+  constexpr size_t kLogits = size_t{80} << 20;
   return std::clamp<size_t>(kLogits / static_cast<size_t>(vocab), 64, 512);
 }
 

@@ -168,6 +168,21 @@ void AddMultiplyWeightInputGrad(ConstOperand dy, const CpuWeight& w, Mat dx) {
   }
 }
 
+namespace {
+
+// The same sums with a and b exchanged: the few columns of c become rows, of which a tile holds up
+// to twelve, where as columns they would leave half of its lanes idle.
+void AddFewColumns(const Products& products, float s, PlainOperand a, PlainOperand b, Mat c) {
+  thread_local AlignedFloats scratch;
+  const Mat turned(scratch.Reserve(static_cast<int64_t>(c.rows * c.cols)), c.cols, c.rows);
+  std::fill_n(turned.data, c.rows * c.cols, 0.0f);
+  AddProduct(products, s, {b.matrix, !b.transposed}, {a.matrix, !a.transposed}, turned);
+  for (size_t i = 0; i < c.rows; ++i)
+    for (size_t j = 0; j < c.cols; ++j) c.Row(i)[j] += turned.Row(j)[i];
+}
+
+}  // namespace
+
 void AddProduct(const Products& products, float s, PlainOperand a, PlainOperand b, Mat c) {
   const int64_t m = c.rows, n = c.cols;
   const int64_t k = a.transposed ? a.matrix.rows : a.matrix.cols;
@@ -175,6 +190,7 @@ void AddProduct(const Products& products, float s, PlainOperand a, PlainOperand 
   LEM_CHECK(static_cast<int64_t>(b.transposed ? b.matrix.rows : b.matrix.cols) == n);
   LEM_CHECK(static_cast<int64_t>(b.transposed ? b.matrix.cols : b.matrix.rows) == k);
   if (m == 0 || n == 0 || k == 0) return;
+  if (n <= kBlockRows && m > kPanel) return AddFewColumns(products, s, a, b, c);
   const PackedRows rows(products, a.matrix, a.transposed, m, k, 0);
   ForTiles((n + kPanel - 1) / kPanel, rows.blocks(), [&](int64_t p, int64_t begin, int64_t end) {
     thread_local AlignedFloats scratch;
