@@ -33,12 +33,13 @@ struct Shape {
   }
 };
 
-// The widest rows that a product packs: of a block's matrices, or the gradients of logits.
+// The widest rows that a product with a block's matrices packs, and the gradients of logits, which
+// are packed in memory of their own, at most all of them.
 uint64_t PackedBytes(const Shape& shape, size_t logit_rows) {
   const ModelConfig& c = shape.config;
   const int widest = std::max({c.dim, c.mlp_dim, c.q_dim()});
-  const size_t numbers = std::max(shape.tokens * static_cast<size_t>(widest),
-                                  logit_rows * static_cast<size_t>(c.vocab));
+  const size_t numbers =
+      shape.tokens * static_cast<size_t>(widest) + logit_rows * static_cast<size_t>(c.vocab);
   return numbers * (shape.bf16 ? 2 : 4);
 }
 
