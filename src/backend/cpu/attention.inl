@@ -282,8 +282,8 @@ static void ScoreRounded(const AttentionTask& t, const AttentionSpace& w, int64_
     float* panel = w.kt + side * 16 * dim;
     PackUnits<PairUnits>({RowAt(ring.k, false, ring.k_stride, block + first), false, false,
                           ring.k_stride, count, 32, t.head_dim, panel});
-    Multiply<PairUnit>({w.qa, t.n, panel, 32, (t.head_dim + 1) / 2, t.n, 32, w.s + first, kKeyBlock,
-                        1.0f, false});
+    Multiply<PairUnit>(
+        {w.qa, t.n, panel, 32, (t.head_dim + 1) / 2, t.n, 32, w.s + first, kKeyBlock, 1.0f, false});
   }
 }
 static void WeighRounded(const AttentionTask& t, const AttentionSpace& w, int64_t block,

@@ -9,8 +9,9 @@ static void TanhRow(const float* x, int64_t n, float* y) {
 }
 static float LogOf(float x) { return Log(x); }
 
-// Address-checked code for so many unrolled tiles takes a compiler six minutes and more: there, panels are
-// expanded instead, to the same bits. The parity tests hold the tiles' memory with guards.
+// Address-checked code for so many unrolled tiles takes a compiler six minutes and more: there,
+// panels are expanded instead, to the same bits. The parity tests hold the tiles' memory with
+// guards.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define LEM_NO_CODE_TILES
