@@ -161,13 +161,13 @@ LEM_INLINE bool UsesPairs(const AttentionTask& t) {
 
 static void PackQueryPairs(const AttentionTask& t, const AttentionSpace& w) {
   const int64_t dim = PaddedDim(t.head_dim);
-  if (t.n <= kFewQueries) {
-    for (int64_t i = 0; i < t.n; ++i) PackUnitRow(t.q[i], t.head_dim, w.qa + i * dim);
-    return;
-  }
   float* rows = w.o;  // not used yet
   for (int64_t i = 0; i < t.n; ++i) CopyRow(t.q[i], false, t.head_dim, dim, rows + i * dim);
   PackUnits<PairUnits>({rows, false, false, dim, t.n, t.n, t.head_dim, w.qa});
+}
+static void PackFewQueries(const AttentionTask& t, const AttentionSpace& w) {
+  const int64_t dim = PaddedDim(t.head_dim);
+  for (int64_t i = 0; i < t.n; ++i) PackUnitRow(t.q[i], t.head_dim, w.qa + i * dim);
 }
 
 // `count` rows of keys or values from position `first` on, where they lie if they lie one after the
@@ -264,16 +264,8 @@ static void WeighFewPairs(const AttentionTask& t, const AttentionSpace& w, int64
   kFewProducts[t.n].weigh(groups + range.first, range.last - range.first,
                           {w.pt + range.first * 8, units}, t.head_dim, record);
 }
-#endif
 
-#if defined(__AVX512BF16__)
 // The same for float32 rows that lie in order from position 0 on.
-static void PackRoundedQueries(const AttentionTask& t, const AttentionSpace& w) {
-  const int64_t dim = PaddedDim(t.head_dim);
-  float* rows = w.o;  // not used yet
-  for (int64_t i = 0; i < t.n; ++i) CopyRow(t.q[i], false, t.head_dim, dim, rows + i * dim);
-  PackUnits<PairUnits>({rows, false, false, dim, t.n, t.n, t.head_dim, w.qa});
-}
 static void ScoreRounded(const AttentionTask& t, const AttentionSpace& w, int64_t block) {
   const KeyRing& ring = t.rings[1];
   const int64_t dim = PaddedDim(t.head_dim), keys = t.end - block;
@@ -300,8 +292,8 @@ static void WeighRounded(const AttentionTask& t, const AttentionSpace& w, int64_
 
 static void PackQueries(const AttentionTask& t, const AttentionSpace& w) {
 #if defined(__AVX512BF16__)
-  if (t.rounded) return PackRoundedQueries(t, w);
-  if (UsesPairs(t)) return PackQueryPairs(t, w);
+  if (t.rounded) return PackQueryPairs(t, w);
+  if (UsesPairs(t)) return t.n <= kFewQueries ? PackFewQueries(t, w) : PackQueryPairs(t, w);
 #endif
   for (int64_t i = 0; i < t.n; ++i) PackRow(t.q[i], false, t.head_dim, t.n, w.qa + i);
 }
